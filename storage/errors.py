@@ -1,0 +1,38 @@
+"""What can go wrong with a store.
+
+StorageError
+├── StoreUnavailable   trying again may work
+├── AccessDenied       a person has to change a right or a password
+├── RecordRejected     the record itself is refused, for good
+├── RecordNotFound     there is no such record
+├── SchemaMismatch     the database and this code are of different versions
+└── SettingsError      a setting is missing or malformed
+"""
+
+
+class StorageError(Exception):
+    """Something went wrong with a store; the message is for people and carries no secret."""
+
+
+class StoreUnavailable(StorageError):
+    """A store could not be reached or did not answer in time. Trying again may work."""
+
+
+class AccessDenied(StorageError):
+    """A store knows us and refuses, or does not know us. Trying again does not help."""
+
+
+class RecordRejected(StorageError):
+    """A store will never take this record; the message says why."""
+
+
+class RecordNotFound(StorageError):
+    """There is no record with this id."""
+
+
+class SchemaMismatch(StorageError):
+    """The database's schema is newer or older than this code."""
+
+
+class SettingsError(StorageError):
+    """A setting is missing or malformed; the message names it."""

@@ -1,0 +1,90 @@
+"""Where the stores are and who we are to them."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agentruns.home import home
+from agentruns.models.values import AgentId
+from storage.errors import SettingsError
+
+#: Naming one of these means: the local servers are not meant, not even for the others.
+STORES = frozenset({"MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "MINIO_ENDPOINT"})
+
+Endpoint = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\z")]
+
+
+class Settings(BaseSettings):
+    """Addresses and credentials of the three stores."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    mongodb_url: SecretStr | None = None
+    mongodb_clusters: dict[str, SecretStr] = Field(default_factory=dict)
+    """Agent pattern (`browser-*`) to URL; the first match counts, `mongodb_url` is for the rest."""
+    postgres_url: SecretStr | None = None
+    minio_endpoint: Endpoint | None = None
+    minio_access_key: SecretStr | None = None
+    minio_secret_key: SecretStr | None = None
+    minio_secure: bool = True
+    minio_region: str = "us-east-1"
+    minio_public_endpoint: Endpoint | None = None
+    """The address that browsers reach; presigned URLs are signed for it."""
+    agent_id: AgentId | None = None
+    agentruns_environment: Literal["dev", "staging", "prod"] = "dev"
+
+    def required(self, name: str) -> str:
+        """The value of a setting that the caller cannot do without.
+
+        Raises:
+            SettingsError: when it is not set.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise SettingsError(
+                f"{name.upper()} is not set: set it, or start the local servers with 'agentruns up'"
+            )
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def load_settings() -> Settings:
+    """The settings of this process: the environment, then `NAME_FILE`s, an env file, the stack.
+
+    Raises:
+        SettingsError: when one is malformed; the message names it and hides its value.
+    """
+    try:
+        return Settings(_env_file=_env_files(), **_secrets_in_files())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name} is malformed: {first['msg']}") from None
+    except ValueError as error:
+        raise SettingsError(f"a setting is malformed: {error}") from None
+
+
+def stack_file() -> Path:
+    """The env file (0600) that the local servers leave for those who use them."""
+    return home() / "stack.env"
+
+
+def _env_files() -> tuple[Path, ...]:
+    own = Path(os.environ.get("AGENTRUNS_ENV_FILE", ".env"))
+    named = {name.removesuffix("_FILE") for name in os.environ} | set(dotenv_values(own))
+    return (own,) if STORES & named else (stack_file(), own)
+
+
+def _secrets_in_files() -> dict[str, str]:
+    secrets = {}
+    for field in Settings.model_fields:
+        name = field.upper()
+        if (path := os.environ.get(f"{name}_FILE")) and name not in os.environ:
+            try:
+                secrets[field] = Path(path).read_text().strip()
+            except OSError as error:
+                raise SettingsError(f"{name}_FILE cannot be read: {error.strerror}") from None
+    return secrets
