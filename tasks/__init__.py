@@ -1,0 +1,1 @@
+"""What may fail and be retried: thin Prefect tasks, one call each."""

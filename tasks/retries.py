@@ -19,7 +19,7 @@ FIRST_DELAY_SECONDS = 1
 JITTER = 0.5
 
 
-def may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again may work: only a store that could not be reached comes back."""
     return isinstance(state.data, StoreUnavailable)
 
@@ -28,11 +28,10 @@ def store_task(function: Callable[P, R]) -> Task[P, R]:
     """A Prefect task that talks to stores: never cached, retried when one is away."""
     # A cached answer would claim what only the stores know.
     return task(
-        function,
         cache_policy=NO_CACHE,
         persist_result=False,
         retries=ATTEMPTS_MORE,
         retry_delay_seconds=exponential_backoff(FIRST_DELAY_SECONDS),
         retry_jitter_factor=JITTER,
         retry_condition_fn=may_pass,
-    )
+    )(function)
