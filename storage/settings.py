@@ -58,7 +58,7 @@ def load_settings() -> Settings:
         SettingsError: when one is malformed; the message names it and hides its value.
     """
     try:
-        return Settings(_env_file=_env_files(), **_secrets_in_files())
+        return Settings(_env_file=env_files(), **_secrets_in_files())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
@@ -72,7 +72,8 @@ def stack_file() -> Path:
     return home() / "stack.env"
 
 
-def _env_files() -> tuple[Path, ...]:
+def env_files() -> tuple[Path, ...]:
+    """The env files that count in this process, later ones before earlier ones."""
     own = Path(os.environ.get("AGENTRUNS_ENV_FILE", ".env"))
     named = {name.removesuffix("_FILE") for name in os.environ} | set(dotenv_values(own))
     return (own,) if STORES & named else (stack_file(), own)
