@@ -1,0 +1,17 @@
+"""What others left on disk: one reader a format, a folder in, a stream of models out."""
+
+from pathlib import Path
+
+from agentruns.trajectories.cua import CuaReader
+from agentruns.trajectories.reader import Problem, TrajectoryReader
+
+#: Every format that can be read, the most specific first.
+READERS: tuple[TrajectoryReader, ...] = (CuaReader(),)
+
+
+def find_reader(path: Path) -> TrajectoryReader | None:
+    """The reader that recognises the path, or None."""
+    return next((reader for reader in READERS if reader.recognise(path)), None)
+
+
+__all__ = ["READERS", "CuaReader", "Problem", "TrajectoryReader", "find_reader"]
