@@ -1,0 +1,90 @@
+"""Which agent lives on which MongoDB cluster."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import TypeAdapter
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from agentruns.models import AgentId
+from storage.errors import SettingsError
+from storage.mongo.clients import Clients
+from storage.mongo.documents import Document
+from storage.mongo.indexes import ensure_indexes
+from storage.settings import Settings
+
+PREFIX = "agent_"
+_AGENT_ID: TypeAdapter[str] = TypeAdapter(AgentId)
+
+#: Databases whose indexes we remember to be there; beyond that, asking again costs a round trip.
+_REMEMBERED = 10_000
+
+
+class Clusters:
+    """Databases of agents, each found on its own cluster and opened on demand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._default = settings.mongodb_url
+        self._patterns = settings.mongodb_clusters
+        self._clients = Clients()
+        self._indexed: OrderedDict[str, None] = OrderedDict()
+
+    def url(self, agent_id: str) -> str:
+        """The URL of the agent's cluster: the first pattern that matches, else the default."""
+        checked = _AGENT_ID.validate_python(agent_id)
+        secrets = (url for pattern, url in self._patterns.items() if fnmatchcase(checked, pattern))
+        url = next(secrets, self._default)
+        if url is None:
+            raise SettingsError(
+                f"No cluster is set for agent {agent_id}: set MONGODB_URL, or a pattern that "
+                "matches it in MONGODB_CLUSTERS, or start the local servers with 'agentruns up'."
+            )
+        return url.get_secret_value()
+
+    def patterns(self) -> dict[str, str]:
+        """Every pattern of agents with the URL of their cluster; `*` stands for the rest."""
+        urls = {pattern: url.get_secret_value() for pattern, url in self._patterns.items()}
+        if self._default is not None:
+            urls.setdefault("*", self._default.get_secret_value())
+        return urls
+
+    @contextmanager
+    def client(self, url: str) -> Iterator[MongoClient[Document]]:
+        """A client of one cluster, for the time of the block."""
+        with self._clients.lease(url) as client:
+            yield client
+
+    @contextmanager
+    def database(self, agent_id: str) -> Iterator[Database[Document]]:
+        """The agent's database, for the time of the block."""
+        with self.client(self.url(agent_id)) as client:
+            yield client[PREFIX + agent_id]
+
+    @contextmanager
+    def writable(self, agent_id: str) -> Iterator[Database[Document]]:
+        """The agent's database with its indexes, for the time of the block."""
+        with self.database(agent_id) as database:
+            if agent_id not in self._indexed:
+                ensure_indexes(database)
+                self._remember(agent_id)
+            yield database
+
+    def close(self) -> None:
+        """Close every connection; the next use opens them again."""
+        self._clients.close()
+
+    def _remember(self, agent_id: str) -> None:
+        self._indexed[agent_id] = None
+        if len(self._indexed) > _REMEMBERED:
+            self._indexed.popitem(last=False)
+
+
+def agents_on(client: MongoClient[Document]) -> list[str]:
+    """The agents that have a database on this cluster and that we may read."""
+    only: dict[str, Any] = {"name": {"$regex": f"^{PREFIX}"}}
+    names = client.list_databases(filter=only, nameOnly=True)
+    return [item["name"].removeprefix(PREFIX) for item in names]
