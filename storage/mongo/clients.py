@@ -13,8 +13,8 @@ from storage.mongo.errors import translated
 
 Document = dict[str, Any]
 
-#: Whatever happens, a command ends by then; the driver's own default is to wait for ever.
-DEADLINE_MS = 10_000
+#: A reply that takes longer is not waited for; the driver's own default is to wait for ever.
+REPLY_MS = 10_000
 #: A server that is away is given up sooner; the driver's own default is 30 s.
 AWAY_MS = 3000
 
@@ -100,5 +100,7 @@ def _open(url: str) -> MongoClient[Document]:
         appname="agentruns",
         connectTimeoutMS=AWAY_MS,
         serverSelectionTimeoutMS=AWAY_MS,
-        timeoutMS=DEADLINE_MS,
+        waitQueueTimeoutMS=AWAY_MS,
+        # Not `timeoutMS`: it would overrule the server selection's shorter patience.
+        socketTimeoutMS=REPLY_MS,
     )
