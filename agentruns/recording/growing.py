@@ -1,0 +1,54 @@
+"""A trajectory that is read while its agent still writes it."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from agentruns.models import AgentTask, AnyRecord, Status
+from agentruns.recording.scanning import Signature
+from agentruns.trajectories import Problem, TrajectoryReader
+
+#: Savers write the files of a step in one burst and then wait for the model.
+QUIET_SECONDS = 0.25
+NUMBER = re.compile(r"\d+")
+
+
+class GrowingTrajectory:
+    """Reads what is new of one trajectory, and all of it once more at the end."""
+
+    def __init__(self, item: Path, reader: TrajectoryReader) -> None:
+        self.item = item
+        self._reader = reader
+        self._newest = 0.0
+        self._last_number = -1
+        self._read_up_to = -1
+        self._changed = False
+        self._sent: set[UUID] = set()
+
+    def note(self, path: Path, signature: Signature) -> None:
+        """Hear of a file that is new or has changed."""
+        self._changed = True
+        self._newest = max(self._newest, signature.modified_ns / 1e9)
+        if number := NUMBER.match(path.name):
+            self._last_number = max(self._last_number, int(number[0]))
+
+    def read(self, agent_id: str, task_id: UUID, *, final: bool) -> Iterator[AnyRecord | Problem]:
+        """What was not given before; problems only at the end, as half a file is none before."""
+        if not final and not self._is_quiet():
+            return
+        after = -1 if final else self._read_up_to
+        self._changed, self._read_up_to = False, self._last_number
+        for found in self._reader.read(
+            self.item, agent_id, task_id, after=after, unfinished=Status.IN_PROGRESS
+        ):
+            if isinstance(found, Problem):
+                if final:
+                    yield found
+            elif not isinstance(found, AgentTask) and found.id not in self._sent:
+                self._sent.add(found.id)
+                yield found
+
+    def _is_quiet(self) -> bool:
+        return self._changed and abs(time.time() - self._newest) > QUIET_SECONDS
