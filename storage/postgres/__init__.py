@@ -1,0 +1,1 @@
+"""Tasks, progress, verdicts and file metadata, kept in PostgreSQL."""

@@ -1,0 +1,91 @@
+"""Turning the driver's errors into ours."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+
+from storage.errors import (
+    AccessDenied,
+    RecordRejected,
+    SchemaMismatch,
+    StorageError,
+    StoreUnavailable,
+)
+
+_DENIED = (
+    errors.InsufficientPrivilege,
+    errors.InvalidPassword,
+    errors.InvalidAuthorizationSpecification,
+)
+_UNKNOWN_NAME = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+
+# The driver gives no SQLSTATE when connecting fails, so its words have to do.
+_REFUSES_US = re.compile("authentication failed|no password supplied|no pg_hba.conf|not permitted")
+_NO_DATABASE = re.compile('database ".*" does not exist')
+_REASONS = {
+    "Connection refused": "nothing listens at its address",
+    "resolve host": "its host name is unknown",
+    "timeout expired": "it did not answer in time",
+    "by the deadline": "it did not answer in time",
+    "couldn't get a connection": "no connection became free in time",
+    "statement timeout": "a statement took too long",
+    "too many clients": "it has no connection left",
+    "deadlock": "two writers were in each other's way",
+    "No space left": "its disk is full",
+}
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Let only our own errors out, each a sentence without a secret."""
+    try:
+        yield
+    except _DENIED as error:
+        raise _denied() from error
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise RecordRejected(_rejection(error)) from error
+    except _UNKNOWN_NAME as error:
+        raise SchemaMismatch(
+            "The database lacks a table or column that this code needs: run 'agentruns up' "
+            "or 'agentruns deploy' to migrate it."
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise _unavailable(str(error)) from error
+    except psycopg.Error as error:
+        raise StorageError(
+            f"PostgreSQL refused a statement ({type(error).__name__}); please report this."
+        ) from error
+
+
+def _denied() -> AccessDenied:
+    return AccessDenied(
+        "PostgreSQL refuses this user: check the user and password in POSTGRES_URL "
+        "and the rights of its role."
+    )
+
+
+def _rejection(error: psycopg.Error) -> str:
+    # Only names: the detail would repeat what the record says.
+    about = error.diag
+    if about.constraint_name:
+        return f"PostgreSQL refuses the record: '{about.constraint_name}' does not hold."
+    if about.column_name:
+        return f"PostgreSQL refuses the record: '{about.column_name}' has a value it cannot take."
+    return f"PostgreSQL refuses the record: {type(error).__name__}."
+
+
+def _unavailable(words: str) -> StorageError:
+    if _REFUSES_US.search(words):
+        return _denied()
+    if _NO_DATABASE.search(words):
+        return SchemaMismatch(
+            "The database that POSTGRES_URL names does not exist: create it or correct the name."
+        )
+    reason = next((ours for theirs, ours in _REASONS.items() if theirs in words), "it hung up")
+    return StoreUnavailable(
+        f"PostgreSQL is not available, {reason}: check that the server runs and that "
+        "POSTGRES_URL points to it."
+    )
