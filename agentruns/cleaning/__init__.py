@@ -1,18 +1,24 @@
 """What must not be kept: characters no store takes, secrets, pixels inside JSON. No I/O."""
 
+from agentruns.cleaning.pictures import PictureKind, picture_fault, picture_kind
 from agentruns.cleaning.pixels import Picture, take_pixels
-from agentruns.cleaning.redaction import REDACTED, Redacted, redact
+from agentruns.cleaning.redaction import Redacted, redact
+from agentruns.cleaning.secret_shapes import REDACTED, redact_text
 from agentruns.cleaning.storable import clean_json, clip_json
 from agentruns.cleaning.text import clean_text, clip_text
 
 __all__ = [
     "REDACTED",
     "Picture",
+    "PictureKind",
     "Redacted",
     "clean_json",
     "clean_text",
     "clip_json",
     "clip_text",
+    "picture_fault",
+    "picture_kind",
     "redact",
+    "redact_text",
     "take_pixels",
 ]

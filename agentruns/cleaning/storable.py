@@ -44,11 +44,12 @@ def _clean_container(value: Any, depth: int) -> Any:
         return [clean_json(item, depth) for item in value]
     clean: dict[str, Any] = {}
     for key, item in value.items():
-        clean[_free_key(clean_text(str(key)), clean)] = clean_json(item, depth)
+        clean[free_key(clean_text(str(key)), clean)] = clean_json(item, depth)
     return clean
 
 
-def _free_key(key: str, taken: dict[str, Any]) -> str:
+def free_key(key: str, taken: dict[str, Any]) -> str:
+    """The key, numbered when it is taken, so that cleaning keys never loses a value."""
     free, number = key, 2
     while free in taken:
         free, number = f"{key}_{number}", number + 1

@@ -24,7 +24,7 @@ class CuaReader:
         """Every run below the folder."""
         raise NotImplementedError
 
-    def read(  # noqa: PLR0913 - as the protocol
+    def read(
         self,
         item: Path,
         agent_id: str,

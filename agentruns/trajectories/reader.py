@@ -34,7 +34,7 @@ class TrajectoryReader(Protocol):
     def items(self, folder: Path) -> Iterator[Path]:
         """Every item of this format in the folder, itself included, in order of their paths."""
 
-    def read(  # noqa: PLR0913 - the last two have defaults that almost every caller keeps
+    def read(
         self,
         item: Path,
         agent_id: str,
