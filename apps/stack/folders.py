@@ -1,0 +1,112 @@
+"""Where the local servers keep what is theirs."""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.stack.errors import StackError
+
+#: A socket's path has at most 107 bytes, and supervisor first appends its process id.
+SOCKET_BYTES = 96
+#: What neither supervisor's configuration nor a shell line can carry safely.
+AWKWARD = frozenset("\"'\\;#`$")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The files and folders below one home."""
+
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        """One folder per server."""
+        return self.home / "data"
+
+    @property
+    def logs(self) -> Path:
+        """One log per server, and supervisor's own."""
+        return self.home / "logs"
+
+    @property
+    def configuration(self) -> Path:
+        """Supervisor's configuration; it carries credentials."""
+        return self.home / "supervisord.conf"
+
+    @property
+    def socket(self) -> Path:
+        """The socket that controls supervisor."""
+        return self._runtime() / "supervisor.sock"
+
+    @property
+    def environment(self) -> Path:
+        """The env file for those who use the servers."""
+        return self.home / "stack.env"
+
+    @property
+    def credentials(self) -> Path:
+        """Every password of this home."""
+        return self.home / "credentials.json"
+
+    @property
+    def ports(self) -> Path:
+        """The ports chosen for this home."""
+        return self.home / "ports.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while servers are being started, stopped or deleted."""
+        return self.home / "stack.lock"
+
+    @property
+    def digest(self) -> str:
+        """A short name of this home, for folders outside it."""
+        return hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+
+    def log(self, name: str) -> Path:
+        """The log of one server."""
+        return self.logs / f"{name}.log"
+
+    def make(self) -> None:
+        """Create what is missing, for nobody but us.
+
+        Raises:
+            StackError: when the home cannot be used.
+        """
+        if AWKWARD.intersection(str(self.home)) or not str(self.home).isprintable():
+            raise StackError(
+                f"{self.home} holds a quote, a backslash, or one of ; # ` $: "
+                "set AGENTRUNS_HOME to another folder"
+            )
+        try:
+            self._make_home()
+            for folder in (self.data, self.logs, self.socket.parent):
+                _make_private(folder)
+        except OSError as error:
+            raise StackError(
+                f"{self.home} cannot be used ({error.strerror}): set AGENTRUNS_HOME to a folder "
+                "that you may write to"
+            ) from error
+
+    def _make_home(self) -> None:
+        if not self.home.is_dir():
+            self.home.mkdir(parents=True)
+            # Root's PostgreSQL runs as somebody else, who has to pass through, not to look.
+            self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+    def _runtime(self) -> Path:
+        inside = self.home / "run"
+        if len(os.fsencode(inside / "supervisor.sock")) <= SOCKET_BYTES:
+            return inside
+        return Path("/tmp", f"agentruns-{os.geteuid()}-{self.digest}")  # noqa: S108 - checked to be ours
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise StackError(f"{folder} belongs to somebody else: remove it or have it removed")
+    # Root's PostgreSQL keeps its data in a folder of its own below `data`.
+    folder.chmod(0o711 if folder.name == "data" and os.geteuid() == 0 else 0o700)

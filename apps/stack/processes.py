@@ -1,0 +1,81 @@
+"""The processes of one home, whoever their parent is."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+Process: TypeAlias = psutil.Process
+
+#: Every process that supervisor starts carries this name in its environment.
+MARK = "AGENTRUNS_STACK"
+#: How long a server may take to put its data in order.
+PATIENCE_SECONDS = 20
+
+
+def find_processes(home: Path, postgres_data: Path) -> list[Process]:
+    """Living processes that belong to the servers of this home."""
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.pid not in ours
+        and _lives(process)
+        and _belongs(process, str(home), str(postgres_data))
+    ]
+
+
+def end_processes(processes: Sequence[Process]) -> list[int]:
+    """Ask, then force processes to end; gives those that are left."""
+    for process in processes:
+        # PostgreSQL takes the polite signal as: wait until every client has left.
+        polite = signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM
+        _send(process, polite)
+    stubborn = wait_for_end(processes, PATIENCE_SECONDS)
+    for process in stubborn:
+        _send(process, signal.SIGKILL)
+    return [process.pid for process in wait_for_end(stubborn, seconds=5)]
+
+
+def wait_for_end(processes: Sequence[Process], seconds: float) -> list[Process]:
+    """The processes that still live when all have ended or the time is over."""
+    deadline = time.monotonic() + seconds
+    while (left := [each for each in processes if _lives(each)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _belongs(process: Process, home: str, postgres_data: str) -> bool:
+    try:
+        if process.environ().get(MARK) == home:
+            return True
+        # PostgreSQL's own children overwrite their environment with their title.
+        return bool(process.name() == "postgres" and process.cwd() == postgres_data)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _name(process: Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return ""
+
+
+def _lives(process: Process) -> bool:
+    try:
+        # In a container, nobody may be there to bury the dead.
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.Error:
+        return

@@ -1,0 +1,1 @@
+"""The servers that a home consists of, one a file."""

@@ -1,0 +1,70 @@
+"""PostgreSQL."""
+
+from pathlib import Path
+
+from apps.stack.ports import LOOPBACK
+from apps.stack.postgres_home import PostgresHome
+from apps.stack.postgres_programs import PostgresPrograms, find_postgres
+from apps.stack.servers.server import Program, Server
+
+USER = "agentruns"
+SUPERUSER = "postgres"
+DATABASE = "agentruns"
+
+
+class PostgresServer(Server):
+    """One PostgreSQL whose database belongs to a role that is no superuser."""
+
+    name = "postgres"
+    title = "PostgreSQL"
+
+    @property
+    def url(self) -> str:
+        """How to reach our database as its owner."""
+        return f"postgresql://{USER}:{self.site.credentials.postgres_password}@{self.address}/{DATABASE}"
+
+    def program(self) -> Program:
+        """Create its data when there is none."""
+        home = PostgresHome.of(self.site.folders)
+        home.make()
+        found = find_postgres(home.user, home.major(), self.site.say)
+        if home.major() is None:
+            self.site.say("creating PostgreSQL's data")
+            home.initialise(found, SUPERUSER, self.site.credentials.postgres_superuser_password)
+        return Program(
+            self._command(found, home.data),
+            # A folder that everybody may enter; PostgreSQL then goes to its data itself.
+            Path("/"),
+            {},
+            user=home.user,
+            stop_signal="INT",
+        )
+
+    def settle(self) -> None:
+        """Create our role and our database."""
+        from storage.postgres.bootstrap import ensure_database  # noqa: PLC0415 - a slow import
+
+        superuser = f"{SUPERUSER}:{self.site.credentials.postgres_superuser_password}"
+        ensure_database(
+            f"postgresql://{superuser}@{self.address}/postgres",
+            role=USER,
+            password=self.site.credentials.postgres_password,
+            database=DATABASE,
+        )
+
+    def version(self, seconds: float) -> str:
+        """What the server says of itself."""
+        from storage.postgres.bootstrap import server_version  # noqa: PLC0415 - a slow import
+
+        return server_version(self.url, seconds)
+
+    def _command(self, found: PostgresPrograms, data: Path) -> tuple[str, ...]:
+        options = {
+            "listen_addresses": LOOPBACK,
+            "port": str(self.site.ports[self.name]),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "log_min_messages": "warning",
+        }
+        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return (str(found.folder / "postgres"), "-D", str(data), *flags)

@@ -1,0 +1,65 @@
+"""How the servers are: what supervisor says, and what they themselves answer."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypedDict
+
+from apps.stack.servers.server import Server
+from apps.stack.supervising import Kept
+from storage.health import timed_health
+
+PROBE_SECONDS = 1.8
+#: Supervisor's words in ours.
+WORDS = {
+    "STARTING": "starting",
+    "BACKOFF": "failed",
+    "FATAL": "failed",
+    "EXITED": "failed",
+    "UNKNOWN": "failed",
+}
+
+
+class ServerStatus(TypedDict):
+    """One server."""
+
+    name: str
+    state: str
+    """running, starting, silent (runs, does not answer), failed, stopped, or unsupervised
+    (answers, and supervisor is gone: 'agentruns up' takes it over)."""
+    address: str
+    version: str | None
+    pid: int | None
+
+
+class StackStatus(TypedDict):
+    """All servers of a home."""
+
+    ready: bool
+    home: str
+    prefect_ui: str | None
+    servers: list[ServerStatus]
+
+
+def states_of(servers: Sequence[Server], kept: Mapping[str, Kept]) -> list[ServerStatus]:
+    """How these servers are; asks them all at once."""
+    with ThreadPoolExecutor(len(servers)) as pool:
+        return list(pool.map(lambda server: _state(server, kept.get(server.name)), servers))
+
+
+def _state(server: Server, kept: Kept | None) -> ServerStatus:
+    health = timed_health(server.name, lambda: server.version(PROBE_SECONDS), PROBE_SECONDS)
+    return ServerStatus(
+        name=server.name,
+        state=_word(health.healthy, kept),
+        address=server.address,
+        version=health.detail if health.healthy else None,
+        pid=kept.pid if kept else None,
+    )
+
+
+def _word(answers: bool, kept: Kept | None) -> str:
+    if kept is None:
+        return "unsupervised" if answers else "stopped"
+    if kept.state in {"RUNNING", "STARTING"} and answers:
+        return "running"
+    return "silent" if kept.state == "RUNNING" else WORDS.get(kept.state, "stopped")
