@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
@@ -34,8 +34,15 @@ class Settings(BaseSettings):
     minio_region: str = "us-east-1"
     minio_public_endpoint: Endpoint | None = None
     """The address that browsers reach; presigned URLs are signed for it."""
+    minio_public_secure: bool | None = None
+    """Whether browsers reach it by https; as `minio_secure` when not set."""
     agent_id: AgentId | None = None
     agentruns_environment: Literal["dev", "staging", "prod"] = "dev"
+
+    @property
+    def public_secure(self) -> bool:
+        """Whether presigned URLs begin with https."""
+        return self.minio_secure if self.minio_public_secure is None else self.minio_public_secure
 
     def required(self, name: str) -> str:
         """The value of a setting that the caller cannot do without.
@@ -79,7 +86,7 @@ def env_files() -> tuple[Path, ...]:
     return (own,) if STORES & named else (stack_file(), own)
 
 
-def _secrets_in_files() -> dict[str, str]:
+def _secrets_in_files() -> dict[str, Any]:
     secrets = {}
     for field in Settings.model_fields:
         name = field.upper()

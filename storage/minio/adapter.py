@@ -1,0 +1,224 @@
+"""Screenshots and files: uploaded, downloaded, listed, and shown to browsers."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from minio import Minio
+from pydantic import TypeAdapter
+
+from agentruns.models import Bucket, Health, StoredFile, Upload
+from agentruns.models.values import ObjectPath
+from storage.errors import StorageError
+from storage.health import timed_health
+from storage.minio.clients import client, signer
+from storage.minio.content import Content
+from storage.minio.describing import described
+from storage.minio.errors import translated
+from storage.minio.objects import (
+    ObjectDetails,
+    ObjectInfo,
+    StoredPath,
+    details,
+    is_last,
+    names,
+    put,
+    response_headers,
+)
+from storage.minio.probing import probe
+from storage.retries import retried
+from storage.settings import Settings, load_settings
+
+_LOGGER = logging.getLogger(__name__)
+_PATH: TypeAdapter[str] = TypeAdapter(ObjectPath)
+_CHUNK = 2**20
+_WEEK = 7 * 24 * 3600
+
+
+class Registry(Protocol):
+    """Whoever keeps the metadata rows; PostgresAdapter does."""
+
+    def register_binary_file(self, file: StoredFile, /) -> Any:
+        """Keep the row of an uploaded object."""
+
+
+class MinIOAdapter:
+    """The objects of one agent, or of all who come with an `agent_id`."""
+
+    def __init__(
+        self,
+        agent_id: str | None = None,
+        postgres_adapter: Registry | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
+        self._settings = settings or load_settings()
+        self._agent_id = agent_id or self._settings.agent_id
+        self._registry = postgres_adapter
+        self._address = self._settings.required("minio_endpoint")
+
+    def upload_screenshot(
+        self,
+        file_data: Content,
+        task_id: UUID | None = None,
+        *,
+        step: int | None = None,
+        agent_id: str | None = None,
+        **metadata: Any,
+    ) -> StoredPath:
+        """Upload a picture and register it; the path also carries the row, `path.file`."""
+        known = metadata if step is None else {"step": step, **metadata}
+        file = described(
+            file_data,
+            Bucket.SCREENSHOTS,
+            agent_id=self._agent(agent_id),
+            task_id=task_id,
+            metadata=known,
+        )
+        return self._uploaded(Upload(file=file, content=file_data))
+
+    def upload_file(
+        self,
+        file_data: Content | str,
+        task_id: UUID | None = None,
+        *,
+        filename: str | None = None,
+        content_type: str | None = None,
+        agent_id: str | None = None,
+        **metadata: Any,
+    ) -> StoredPath:
+        """Upload bytes or a file on disk and register it; the path also carries the row."""
+        content = Path(file_data) if isinstance(file_data, str) else file_data
+        name = filename or (content.name if isinstance(content, Path) else "")
+        known = {"name": name, **metadata} if name else metadata
+        file = described(
+            content,
+            Bucket.BINARIES,
+            agent_id=self._agent(agent_id),
+            task_id=task_id,
+            metadata=known,
+            claimed=content_type,
+        )
+        return self._uploaded(Upload(file=file, content=content))
+
+    @retried
+    def put(self, upload: Upload) -> StoredFile:
+        """Put the content of a row that somebody else registers; gives the row with its ETag.
+
+        Raises:
+            RecordRejected: when the content is gone, or is not the one that the row announces.
+        """
+        with self._translated():
+            etag = put(self._client, upload)
+        return upload.file.model_copy(update={"etag": etag})
+
+    @retried
+    def download(self, bucket: Bucket | str, path: str) -> bytes:
+        """The whole content of an object; for a large one, see `stream`."""
+        with self.stream(bucket, path) as chunks:
+            return b"".join(chunks)
+
+    def download_screenshot(self, path: str) -> bytes:
+        """The content of a screenshot."""
+        return self.download(Bucket.SCREENSHOTS, path)
+
+    @contextmanager
+    def stream(self, bucket: Bucket | str, path: str) -> Iterator[Iterator[bytes]]:
+        """The content of an object in pieces of at most a megabyte."""
+        with self._translated():
+            response = self._client.get_object(Bucket(bucket).value, _PATH.validate_python(path))
+            # Closing a half-read response also gives its connection up.
+            with closing(response):
+                yield response.stream(_CHUNK)
+
+    @retried
+    def delete(self, bucket: Bucket | str, path: str) -> None:
+        """Delete an object; one that is not there is deleted already."""
+        with self._translated():
+            self._client.remove_object(Bucket(bucket).value, _PATH.validate_python(path))
+
+    @retried
+    def stat(self, bucket: Bucket | str, path: str) -> ObjectDetails:
+        """What the store knows of an object.
+
+        Raises:
+            RecordNotFound: when it is not there.
+        """
+        with self._translated():
+            return details(self._client, Bucket(bucket).value, _PATH.validate_python(path))
+
+    def list(self, bucket: Bucket | str, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose name begins like this, in the order of names, as it is consumed."""
+        page = self._names(Bucket(bucket), prefix, None)
+        while page:
+            yield from page
+            page = () if is_last(page) else self._names(Bucket(bucket), prefix, page[-1].path)
+
+    def get_presigned_url(
+        self, bucket: Bucket | str, path: str, expires_seconds: int = 3600
+    ) -> str:
+        """A URL with which a browser may read this object, and nothing else, for that long."""
+        if not 1 <= expires_seconds <= _WEEK:
+            raise ValueError(f"expires_seconds must be between 1 and {_WEEK}, a week")
+        return self._signer.presigned_get_object(
+            Bucket(bucket).value,
+            _PATH.validate_python(path),
+            expires=timedelta(seconds=expires_seconds),
+            response_headers=dict(response_headers(path)),
+        )
+
+    def health_check(self) -> Health:
+        """Whether the object store answers; never raises, never hangs."""
+        return timed_health("minio", lambda: probe(self._client, self._address, self._agent_id))
+
+    def close(self) -> None:
+        """Close every connection; the next use opens them again."""
+        self.__dict__.pop("_client", None)
+
+    @cached_property
+    def _client(self) -> Minio:
+        return client(self._settings)
+
+    @cached_property
+    def _signer(self) -> Minio:
+        return signer(self._settings)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(self._address):
+            yield
+
+    def _agent(self, named: str | None) -> str:
+        agent_id = named or self._agent_id
+        if agent_id is None:
+            raise ValueError("say whose file it is with agent_id=, or set AGENT_ID")
+        return agent_id
+
+    def _uploaded(self, upload: Upload) -> StoredPath:
+        stored = self.put(upload)
+        if self._registry:
+            self._register(self._registry, stored)
+        return StoredPath.of(stored)
+
+    def _register(self, registry: Registry, stored: StoredFile) -> None:
+        try:
+            registry.register_binary_file(stored)
+        except StorageError as error:
+            # The upload stands; the next delivery or repair writes the row.
+            _LOGGER.warning(
+                "The object %s/%s is stored but not registered: %s",
+                stored.bucket.value,
+                stored.object_path,
+                error,
+                extra={"file_id": str(stored.id), "agent_id": stored.agent_id},
+            )
+
+    @retried
+    def _names(self, bucket: Bucket, prefix: str, after: str | None) -> Sequence[ObjectInfo]:
+        with self._translated():
+            return names(self._client, bucket.value, prefix, after)

@@ -1,0 +1,27 @@
+"""The two buckets."""
+
+from minio import Minio
+from minio.error import S3Error
+
+from agentruns.models import Bucket
+from storage.minio.clients import client
+from storage.minio.errors import translated
+from storage.settings import Settings
+
+_THERE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+
+
+def make_buckets(settings: Settings) -> None:
+    """Make the buckets that are not there yet; needs an administrator's key."""
+    connected = client(settings)
+    with translated(settings.required("minio_endpoint")):
+        for bucket in Bucket:
+            _make(connected, bucket.value)
+
+
+def _make(connected: Minio, bucket: str) -> None:
+    try:
+        connected.make_bucket(bucket)
+    except S3Error as error:
+        if error.code not in _THERE:
+            raise

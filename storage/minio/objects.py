@@ -1,0 +1,139 @@
+"""Objects: how one is put, what is known of one, and how its URL makes browsers treat it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import SEEK_END
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from minio import Minio
+from minio.datatypes import Object
+
+from agentruns.models import StoredFile, Upload
+from storage.errors import RecordRejected
+from storage.minio.content import (
+    IMAGES,
+    UNKNOWN,
+    CheckedStream,
+    changed,
+    image_extension,
+    opened,
+)
+
+_PREFIX = "x-amz-meta-"
+#: As many names as the server gives in one answer.
+_PAGE = 1000
+
+
+class StoredPath(str):
+    """The path of an uploaded object, which also knows the metadata row that goes with it."""
+
+    __slots__ = ("file",)
+    file: StoredFile
+
+    @classmethod
+    def of(cls, file: StoredFile) -> "StoredPath":
+        """The path of this file."""
+        path = cls(file.object_path)
+        path.file = file
+        return path
+
+
+class ObjectInfo(NamedTuple):
+    """What a listing tells of an object."""
+
+    path: str
+    size: int
+    etag: str
+    modified: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDetails:
+    """What the store knows of one object; `tags` hold what repairs its row when that is lost."""
+
+    info: ObjectInfo
+    content_type: str
+    tags: dict[str, str]
+
+
+def put(client: Minio, upload: Upload) -> str:
+    """Put the content under its name and return its ETag.
+
+    It is put even when it is there already: asking first costs as much as a put of 20 kB.
+
+    Raises:
+        RecordRejected: when the content is not the one that the row announces.
+    """
+    file = upload.file
+    with opened(upload.content) as stream:
+        head = stream.read(16)
+        if stream.seek(0, SEEK_END) != file.size_bytes:
+            raise RecordRejected(changed(file.sha256))
+        stream.seek(0)
+        result = client.put_object(
+            file.bucket.value,
+            file.object_path,
+            CheckedStream(stream, file.sha256, file.size_bytes),  # type: ignore[arg-type]  # only `read` is used
+            file.size_bytes,
+            content_type=_shown_as(head),
+            metadata={**_tags(file), **_disposition(head)},
+            # One part in memory at a time, and callers bring their own threads.
+            num_parallel_uploads=1,
+        )
+    return result.etag or ""
+
+
+def names(client: Minio, bucket: str, prefix: str, after: str | None) -> list[ObjectInfo]:
+    """The next names after `after`; fewer than a page's worth are the last."""
+    objects = client.list_objects(bucket, prefix, recursive=True, start_after=after)
+    return [_info(item) for item in islice(objects, _PAGE)]
+
+
+def details(client: Minio, bucket: str, path: str) -> ObjectDetails:
+    """What the store knows of one object."""
+    found = client.stat_object(bucket, path)
+    headers = {name.lower(): str(value) for name, value in (found.metadata or {}).items()}
+    tags = {
+        name.removeprefix(_PREFIX): value
+        for name, value in headers.items()
+        if name.startswith(_PREFIX)
+    }
+    return ObjectDetails(_info(found), found.content_type or UNKNOWN, tags)
+
+
+def is_last(page: Sequence[ObjectInfo]) -> bool:
+    """Whether nothing follows this page of names."""
+    return len(page) < _PAGE
+
+
+def response_headers(path: str) -> dict[str, str]:
+    """What a presigned URL makes the store answer: an image by its name, all else a download."""
+    image = IMAGES.get(PurePosixPath(path).suffix)
+    if image:
+        return {"response-content-type": image, "response-content-disposition": "inline"}
+    return {
+        "response-content-type": UNKNOWN,
+        "response-content-disposition": "attachment",
+    }
+
+
+def _shown_as(head: bytes) -> str:
+    return IMAGES.get(image_extension(head) or "", UNKNOWN)
+
+
+def _disposition(head: bytes) -> dict[str, str]:
+    return {} if image_extension(head) else {"Content-Disposition": "attachment"}
+
+
+def _tags(file: StoredFile) -> dict[str, str]:
+    """What a repair needs to write the row anew."""
+    tags = {"file-id": str(file.id), "agent": file.agent_id, "sha256": file.sha256}
+    return tags | ({"task": str(file.task_id)} if file.task_id else {})
+
+
+def _info(item: Object) -> ObjectInfo:
+    etag = (item.etag or "").strip('"')
+    return ObjectInfo(item.object_name or "", item.size or 0, etag, item.last_modified)
