@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from agentruns.models import Level
-from agentruns.recording.lines import Line, LineBuffer, readable
+from agentruns.recording.lines import LineBuffer, Lines, readable
 
-OnLines = Callable[[Level, list[Line]], None]
+OnLines = Callable[[Level, Lines], None]
 
 CHUNK = 1024 * 1024
 #: A read below this is a trickle; a short rest then gathers single lines into batches.

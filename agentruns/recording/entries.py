@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from agentruns.models import Level, LogEntry
-from agentruns.recording.lines import Line
+from agentruns.recording.lines import Lines
 
 #: Up to this many lines that came together become an entry each; a flood becomes one entry.
 MOST_ENTRIES = 200
@@ -20,25 +20,21 @@ class OutputLog:
         self._attempt = attempt
         self._counts: Counter[Level] = Counter()
 
-    def entries(self, level: Level, lines: list[Line]) -> Iterator[LogEntry]:
+    def entries(self, level: Level, lines: Lines) -> Iterator[LogEntry]:
         """One entry a line, or one for all of a flood, with the lines in `data.lines`."""
         first = self._counts[level] + 1
-        self._counts[level] += len(lines)
-        if len(lines) > MOST_ENTRIES:
+        self._counts[level] += len(lines.texts)
+        if len(lines.texts) > MOST_ENTRIES:
             yield self._flood(level, first, lines)
             return
-        for number, line in enumerate(lines, first):
-            marks = {"damaged": True} if line.damaged else {}
-            yield self._entry(level, line.text, {"line": number, **marks})
+        for index, text in enumerate(lines.texts):
+            marks = {"damaged": True} if index in lines.damaged else {}
+            yield self._entry(level, text, {"line": first + index, **marks})
 
-    def _flood(self, level: Level, first: int, lines: list[Line]) -> LogEntry:
-        damaged = sum(line.damaged for line in lines)
-        data = {
-            "line": first,
-            "lines": [line.text for line in lines],
-            **({"damaged": damaged} if damaged else {}),
-        }
-        return self._entry(level, f"{len(lines)} lines of output", data)
+    def _flood(self, level: Level, first: int, lines: Lines) -> LogEntry:
+        marks = {"damaged": len(lines.damaged)} if lines.damaged else {}
+        data = {"line": first, "lines": lines.texts, **marks}
+        return self._entry(level, f"{len(lines.texts)} lines of output", data)
 
     def _entry(self, level: Level, message: str, data: dict[str, object]) -> LogEntry:
         stream = "stderr" if level is Level.WARNING else "stdout"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from agentruns.models import AgentTask, AnyRecord, Status
+from agentruns.models import AgentTask, AnyRecord, Status, Upload
 from agentruns.recording.scanning import Signature
 from agentruns.trajectories import Problem, TrajectoryReader
 
@@ -46,9 +46,14 @@ class GrowingTrajectory:
             if isinstance(found, Problem):
                 if final:
                     yield found
-            elif not isinstance(found, AgentTask) and found.id not in self._sent:
-                self._sent.add(found.id)
+            elif not isinstance(found, AgentTask) and self._is_new(found):
                 yield found
+
+    def _is_new(self, record: AnyRecord) -> bool:
+        identity = record.file.id if isinstance(record, Upload) else record.id
+        known = identity in self._sent
+        self._sent.add(identity)
+        return not known
 
     def _is_quiet(self) -> bool:
         return self._changed and abs(time.time() - self._newest) > QUIET_SECONDS

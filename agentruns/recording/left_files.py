@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID
 
 from agentruns.models import StoredFile, Upload, imported_id, object_path
@@ -45,7 +45,7 @@ def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID) -> Upload:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BufferedReader]:
     # Between listing and opening a file may have become a link or a FIFO that blocks for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
@@ -54,7 +54,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _digest(content: bytes | Path, file: BinaryIO) -> str:
+def _digest(content: bytes | Path, file: BufferedReader) -> str:
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     return hashlib.file_digest(file, "sha256").hexdigest()

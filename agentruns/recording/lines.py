@@ -10,12 +10,12 @@ LONGEST_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One printed line, free of secrets and of characters that no store takes."""
+class Lines:
+    """Printed lines that came together, free of secrets and of what no store takes."""
 
-    text: str
-    damaged: bool = False
-    """It held bytes that are not UTF-8; they are spelled out (`\\xff`)."""
+    texts: list[str]
+    damaged: frozenset[int] = frozenset()
+    """Which of them held bytes that are not UTF-8; these are spelled out (`\\xff`)."""
 
 
 class LineBuffer:
@@ -28,7 +28,7 @@ class LineBuffer:
         """The lines that are complete now."""
         *whole, rest = (self._rest + data).split(b"\n")
         *full, self._rest = _pieces(_unfinished(rest))
-        return [piece for line in whole for piece in _pieces(_last_state(line))] + full
+        return _as_seen(whole) + full
 
     def flush(self) -> list[bytes]:
         """What was begun and never finished."""
@@ -36,16 +36,25 @@ class LineBuffer:
         return [rest] if rest else []
 
 
-def readable(lines: list[bytes]) -> list[Line]:
+def readable(lines: list[bytes]) -> Lines:
     """The lines as text; secrets are looked for in all of them together, as keys span lines."""
-    texts = [line.decode(errors="backslashreplace") for line in lines]
-    damaged = [not _is_utf8(line) for line in lines] if not _is_utf8(b"".join(lines)) else None
-    shown = str(redact(clean_text("\n".join(texts))).value).split("\n")
-    if damaged is None:
-        return [Line(text) for text in shown]
-    if len(shown) != len(damaged):
-        damaged = [True] * len(shown)
-    return [Line(text, mark) for text, mark in zip(shown, damaged, strict=True)]
+    joined = b"\n".join(lines)
+    text = clean_text(joined.decode(errors="backslashreplace"))
+    shown = str(redact(text).value).split("\n")
+    return Lines(shown, frozenset() if _is_utf8(joined) else _damaged(lines, shown))
+
+
+def _damaged(lines: list[bytes], shown: list[str]) -> frozenset[int]:
+    if len(shown) != len(lines):
+        return frozenset(range(len(shown)))
+    return frozenset(number for number, line in enumerate(lines) if not _is_utf8(line))
+
+
+def _as_seen(lines: list[bytes]) -> list[bytes]:
+    # A flood is mostly plain lines, and these need no work of ours one by one.
+    if max(map(len, lines), default=0) <= LONGEST_LINE and not any(b"\r" in x for x in lines):
+        return lines
+    return [piece for line in lines for piece in _pieces(_last_state(line))]
 
 
 def _last_state(line: bytes) -> bytes:

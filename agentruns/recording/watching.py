@@ -45,11 +45,14 @@ class FolderWatch:
             yield self._warning(path, error.strerror or str(error))
 
     def _steps(self, trajectory: GrowingTrajectory, *, final: bool) -> Iterator[AnyRecord]:
-        for found in trajectory.read(self._agent_id, self._task_id, final=final):
-            if isinstance(found, Problem):
-                yield self._warning(trajectory.item / found.path, found.reason)
-            else:
-                yield found
+        try:
+            for found in trajectory.read(self._agent_id, self._task_id, final=final):
+                if isinstance(found, Problem):
+                    yield self._warning(trajectory.item / found.path, found.reason)
+                else:
+                    yield found
+        except Exception as error:  # one trajectory that no reader expected may not cost the others
+            yield self._warning(trajectory.item, f"reading it failed with {error!r}")
 
     def _warning(self, path: Path, reason: str) -> LogEntry:
         name = printable(path)

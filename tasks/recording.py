@@ -1,0 +1,96 @@
+"""The steps of recording a run: each opens, writes or closes one task in the stores."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from agentruns.models import Level, Status
+from agentruns.recording.attempt import (
+    INTERRUPTED_PATIENCE_SECONDS,
+    PATIENCE_SECONDS,
+    Attempt,
+    record_attempt,
+)
+from agentruns.recording.plan import RunPlan
+from agentruns.recording.run_record import final_status
+from agentruns.recording.sink import Delivery, Sink
+from storage.errors import RecordRejected, StorageError, StoreUnavailable
+from storage.stores import shared_stores
+from tasks.retries import store_task
+
+
+@store_task
+def open_task(plan: RunPlan) -> None:
+    """Make the task known as in progress, before anything is started.
+
+    Raises:
+        RecordRejected: when it can't be kept; its id may be another agent's, or have ended.
+    """
+    written = shared_stores().writer.write([plan.task(Status.IN_PROGRESS, {})])
+    if written.rejected:
+        raise RecordRejected(f"The run can't be recorded: {written.rejected[0].reason}")
+
+
+# Trying again is the plan's business: a second start of a command is not a repeated write.
+@task(cache_policy=NO_CACHE, persist_result=False, retries=0, task_run_name="attempt {number}")
+def run_attempt(plan: RunPlan, number: int) -> Attempt:
+    """Run the command once and record what it prints and leaves."""
+    attempt = record_attempt(plan, number, _sink())
+    _tell(attempt.delivery)
+    return attempt
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retries=0)
+def close_task(plan: RunPlan, attempts: Sequence[Attempt]) -> Delivery:
+    """Write how it ended, with the patience of an attempt; a store away is told, not raised."""
+    ended = attempts[-1].ended
+    facts = {"attempts": len(attempts), "exit_code": ended.code, "ended": ended.reason}
+    sink = _sink()
+    sink.put([plan.task(final_status(attempts), facts)])
+    was_away = attempts[-1].delivery.pending > 0
+    delivery = sink.close(INTERRUPTED_PATIENCE_SECONDS if was_away else PATIENCE_SECONDS)
+    _tell(delivery)
+    return delivery
+
+
+@contextmanager
+def closed_in_any_case(plan: RunPlan) -> Iterator[None]:
+    """Leave no task in progress: Ctrl-C and a cancelled flow cancel it, an error fails it."""
+    try:
+        yield
+    except BaseException as error:
+        cancelled = not isinstance(error, Exception)
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        _close_now(plan, Status.CANCELLED if cancelled else Status.FAILED, reason)
+        raise
+
+
+def _close_now(plan: RunPlan, status: Status, reason: str) -> None:
+    facts: dict[str, Any] = {"ended": reason}
+    note = plan.note(Level.ERROR, f"the recording ended early: {reason}")
+    # The error on its way out tells more than a store that is away as well.
+    with suppress(StorageError):
+        shared_stores().writer.write([note, plan.task(status, facts)])
+
+
+def _sink() -> Sink:
+    return Sink(shared_stores().writer.write, away=StoreUnavailable)
+
+
+def _tell(delivery: Delivery) -> None:
+    """Say what was not stored.
+
+    Raises:
+        StorageError: what stopped the delivery for good.
+    """
+    logger = get_run_logger()
+    for rejected in delivery.rejected:
+        logger.warning("A store refused %s", rejected)
+    if delivery.pending:
+        logger.error("%d records reached no store in time and are lost", delivery.pending)
+    if delivery.failure:
+        raise delivery.failure
