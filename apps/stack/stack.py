@@ -46,6 +46,11 @@ class Stack:
         self._supervisor = Supervisor(self._folders)
         self._say = say
 
+    @property
+    def home(self) -> Path:
+        """The folder of these servers."""
+        return self._folders.home
+
     def up(self, *, prefect: bool = True) -> StackStatus:
         """Start what does not run; harmless and quick when everything runs.
 

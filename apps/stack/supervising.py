@@ -149,7 +149,10 @@ class _SocketTransport(xmlrpc.client.Transport):
         self._seconds = seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _SocketConnection(self._path, self._seconds)
+        connection = _SocketConnection(self._path, self._seconds)
+        # Where the base class looks for what it has to close.
+        self._connection = host, connection
+        return connection
 
 
 class _SocketConnection(http.client.HTTPConnection):

@@ -1,0 +1,200 @@
+"""Real servers for every test that asks for them.
+
+`AGENTRUNS_TEST_HOME` names a home whose servers are used and left running, so that a single
+test starts at once; without it, the session has servers of its own.
+"""
+
+# ruff: noqa: PLC0415 - a test of one part must run even when another part cannot be imported
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from apps.stack import Stack
+    from storage.minio import MinIOAdapter
+    from storage.mongo import MongoAdapter
+    from storage.postgres import PostgresAdapter
+    from storage.settings import Settings
+    from storage.stores import Stores
+    from storage.writer import RecordWriter
+
+SHARED_HOME = os.environ.get("AGENTRUNS_TEST_HOME")
+#: What would make a test look at somebody's real stores.
+MISLEADING = ("AGENTRUNS_", "AGENT_ID", "MONGODB_", "POSTGRES_", "MINIO_", "PREFECT_", "PG")
+#: Which programs the servers are is the business of whoever runs the tests.
+KEPT = {"AGENTRUNS_MONGOD", "AGENTRUNS_POSTGRES_BIN", "AGENTRUNS_MINIO", "AGENTRUNS_GO"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees the settings or the home of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ) - KEPT:
+            if name.startswith(MISLEADING):
+                patch.delenv(name)
+        patch.setenv("AGENTRUNS_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder with a short path that other users may pass through, as a home's parent should."""
+    with _short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def stack(clean_environment: None) -> Iterator["Stack"]:
+    """MongoDB, PostgreSQL and MinIO, running."""
+    from apps.stack import Stack
+
+    if SHARED_HOME:
+        stack = Stack(Path(SHARED_HOME))
+        stack.up(prefect=False)
+        yield stack
+        return
+    with _short_folder() as folder:
+        stack = Stack(folder / "home")
+        try:
+            stack.up(prefect=False)
+            yield stack
+        finally:
+            stack.reset()
+
+
+@pytest.fixture
+def settings(
+    stack: "Stack", database_url: str, agent_id: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator["Settings"]:
+    """Settings of the servers, with a PostgreSQL database of the test's own.
+
+    They are in the environment, too, so that `load_settings` here and in child processes finds
+    them. What agents whose id begins with `agent_id` have left behind goes with the test.
+    """
+    from storage.settings import load_settings
+
+    for name, value in (stack.environment() | {"POSTGRES_URL": database_url}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AGENTRUNS_HOME", str(stack.home))
+    settings = load_settings()
+    yield settings
+    _forget_agents(settings, agent_id)
+
+
+@pytest.fixture
+def agent_id() -> str:
+    """An agent nobody has heard of."""
+    return f"t{uuid4().hex[:16]}"
+
+
+@pytest.fixture
+def postgres(settings: "Settings") -> Iterator["PostgresAdapter"]:
+    """PostgreSQL, with a database of the test's own."""
+    from storage.postgres import PostgresAdapter
+
+    with closing(PostgresAdapter(settings.required("postgres_url"))) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+def mongo(settings: "Settings", agent_id: str) -> Iterator["MongoAdapter"]:
+    """MongoDB, as seen by the test's agent."""
+    from storage.mongo import MongoAdapter
+
+    with closing(MongoAdapter(agent_id=agent_id, settings=settings)) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+def minio(settings: "Settings", postgres: "PostgresAdapter", agent_id: str) -> "MinIOAdapter":
+    """MinIO, as seen by the test's agent."""
+    from storage.minio import MinIOAdapter
+
+    return MinIOAdapter(agent_id=agent_id, postgres_adapter=postgres, settings=settings)
+
+
+@pytest.fixture
+def stores(settings: "Settings") -> Iterator["Stores"]:
+    """All three stores."""
+    from storage.stores import Stores
+
+    with closing(Stores(settings)) as stores:
+        yield stores
+
+
+@pytest.fixture
+def writer(stores: "Stores") -> "RecordWriter":
+    """What writes a batch of records into the three stores."""
+    return stores.writer
+
+
+@pytest.fixture
+def database_url(stack: "Stack", template_database: str) -> Iterator[str]:
+    """A PostgreSQL database with our schema, for one test."""
+    server = stack.environment()["POSTGRES_URL"]
+    name = f"test_{uuid4().hex[:16]}"
+    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+    yield _in_database(server, name)
+    _execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def template_database(stack: "Stack") -> Iterator[str]:
+    """A database that has been migrated once, to be copied."""
+    from storage.postgres.schema import migrate
+
+    server = stack.environment()["POSTGRES_URL"]
+    name = f"template_{uuid4().hex[:16]}"
+    _execute(server, f'CREATE DATABASE "{name}"')
+    migrate(_in_database(server, name))
+    yield name
+    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def _short_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ar-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _execute(url: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _in_database(url: str, name: str) -> str:
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+def _forget_agents(settings: "Settings", prefix: str) -> None:
+    from minio import Minio
+    from pymongo import MongoClient
+
+    with MongoClient[dict[str, Any]](settings.required("mongodb_url")) as mongo:
+        for name in mongo.list_database_names():
+            if name.startswith(f"agent_{prefix}"):
+                mongo.drop_database(name)
+    minio = Minio(
+        settings.required("minio_endpoint"),
+        access_key=settings.required("minio_access_key"),
+        secret_key=settings.required("minio_secret_key"),
+        secure=False,
+        region=settings.minio_region,
+    )
+    for bucket in minio.list_buckets():
+        for found in minio.list_objects(bucket.name, prefix=prefix, recursive=True):
+            minio.remove_object(bucket.name, found.object_name or "")
