@@ -10,16 +10,15 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from minio import Minio
-from pydantic import TypeAdapter
 
 from agentruns.models import Bucket, Health, StoredFile, Upload
-from agentruns.models.values import ObjectPath
+from storage.arguments import checked_path
 from storage.errors import StorageError
 from storage.health import timed_health
 from storage.minio.clients import client, signer
 from storage.minio.content import Content
 from storage.minio.describing import described
-from storage.minio.errors import translated
+from storage.minio.errors import certain_etag, translated
 from storage.minio.objects import (
     ObjectDetails,
     ObjectInfo,
@@ -35,7 +34,6 @@ from storage.retries import retried
 from storage.settings import Settings, load_settings
 
 _LOGGER = logging.getLogger(__name__)
-_PATH: TypeAdapter[str] = TypeAdapter(ObjectPath)
 _CHUNK = 2**20
 _WEEK = 7 * 24 * 3600
 
@@ -131,16 +129,17 @@ class MinIOAdapter:
     def stream(self, bucket: Bucket | str, path: str) -> Iterator[Iterator[bytes]]:
         """The content of an object in pieces of at most a megabyte."""
         with self._translated():
-            response = self._client.get_object(Bucket(bucket).value, _PATH.validate_python(path))
+            response = self._client.get_object(Bucket(bucket).value, checked_path(path))
             # Closing a half-read response also gives its connection up.
             with closing(response):
+                certain_etag(response.headers.get("etag"))
                 yield response.stream(_CHUNK)
 
     @retried
     def delete(self, bucket: Bucket | str, path: str) -> None:
         """Delete an object; one that is not there is deleted already."""
         with self._translated():
-            self._client.remove_object(Bucket(bucket).value, _PATH.validate_python(path))
+            self._client.remove_object(Bucket(bucket).value, checked_path(path))
 
     @retried
     def stat(self, bucket: Bucket | str, path: str) -> ObjectDetails:
@@ -150,7 +149,7 @@ class MinIOAdapter:
             RecordNotFound: when it is not there.
         """
         with self._translated():
-            return details(self._client, Bucket(bucket).value, _PATH.validate_python(path))
+            return details(self._client, Bucket(bucket).value, checked_path(path))
 
     def list(self, bucket: Bucket | str, prefix: str = "") -> Iterator[ObjectInfo]:
         """Every object whose name begins like this, in the order of names, as it is consumed."""
@@ -167,7 +166,7 @@ class MinIOAdapter:
             raise ValueError(f"expires_seconds must be between 1 and {_WEEK}, a week")
         return self._signer.presigned_get_object(
             Bucket(bucket).value,
-            _PATH.validate_python(path),
+            checked_path(path),
             expires=timedelta(seconds=expires_seconds),
             response_headers=dict(response_headers(path)),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from xml.etree.ElementTree import ParseError
 
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, SSLError
@@ -50,6 +51,8 @@ def translated(address: str) -> Iterator[None]:
         raise _foreign(error, address) from None
     except ServerError as error:
         raise _status(error.status_code, address) from error
+    except ParseError:
+        raise _status(200, address) from None
     except SSLError as error:
         raise StorageError(
             f"No TLS connection to MinIO at {address}: trust its certificate (SSL_CERT_FILE), "
@@ -61,6 +64,13 @@ def translated(address: str) -> Iterator[None]:
         ) from error
     except MinioException as error:
         raise StorageError(f"MinIO at {address} failed with {type(error).__name__}.") from error
+
+
+def certain_etag(etag: str | None) -> str:
+    """The ETag that an S3 server gives with every object; other servers may say 200 as well."""
+    if not etag:
+        raise ServerError("no ETag", 200)
+    return etag
 
 
 def _answered(error: S3Error, address: str) -> StorageError:

@@ -21,6 +21,7 @@ from storage.minio.content import (
     image_extension,
     opened,
 )
+from storage.minio.errors import certain_etag
 
 _PREFIX = "x-amz-meta-"
 #: As many names as the server gives in one answer.
@@ -83,7 +84,7 @@ def put(client: Minio, upload: Upload) -> str:
             # One part in memory at a time, and callers bring their own threads.
             num_parallel_uploads=1,
         )
-    return result.etag or ""
+    return certain_etag(result.etag)
 
 
 def names(client: Minio, bucket: str, prefix: str, after: str | None) -> list[ObjectInfo]:

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pydantic import TypeAdapter
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from agentruns.models import AgentId
+from storage.arguments import checked_agent_id
 from storage.errors import SettingsError
 from storage.mongo.clients import Clients
 from storage.mongo.documents import Document
@@ -18,7 +17,6 @@ from storage.mongo.indexes import ensure_indexes
 from storage.settings import Settings
 
 PREFIX = "agent_"
-_AGENT_ID: TypeAdapter[str] = TypeAdapter(AgentId)
 
 #: Databases whose indexes we remember to be there; beyond that, asking again costs a round trip.
 _REMEMBERED = 10_000
@@ -35,7 +33,7 @@ class Clusters:
 
     def url(self, agent_id: str) -> str:
         """The URL of the agent's cluster: the first pattern that matches, else the default."""
-        checked = _AGENT_ID.validate_python(agent_id)
+        checked = checked_agent_id(agent_id)
         secrets = (url for pattern, url in self._patterns.items() if fnmatchcase(checked, pattern))
         url = next(secrets, self._default)
         if url is None:

@@ -1,0 +1,36 @@
+"""Arguments that are checked before a store hears of them, with errors in one sentence."""
+
+from pydantic import TypeAdapter, ValidationError
+
+from agentruns.models import AgentId
+from agentruns.models.values import ObjectPath
+
+_AGENT_ID: TypeAdapter[str] = TypeAdapter(AgentId)
+_PATH: TypeAdapter[str] = TypeAdapter(ObjectPath)
+
+
+def checked_agent_id(value: str) -> str:
+    """The agent id.
+
+    Raises:
+        ValueError: when no agent can be called like this.
+    """
+    try:
+        return _AGENT_ID.validate_python(value)
+    except ValidationError:
+        raise ValueError(
+            f"{value!r} is not an agent id: lower-case letters, digits, '-' and '_', "
+            "beginning with a letter or digit, at most 57 characters"
+        ) from None
+
+
+def checked_path(value: str) -> str:
+    """The object's path.
+
+    Raises:
+        ValueError: when it could lead out of its prefix, or cannot be printed.
+    """
+    try:
+        return _PATH.validate_python(value)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
