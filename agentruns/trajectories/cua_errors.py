@@ -1,0 +1,35 @@
+"""Failed tool calls of a cua run, which leave no file of their own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from agentruns.models import LogEntry
+from agentruns.models.log import Level
+from agentruns.trajectories.cua_actions import as_object, error_in, text_of
+from agentruns.trajectories.cua_run import Run, storable
+from agentruns.trajectories.files import printable
+
+
+def call_errors(run: Run, messages: list[Any], path: str) -> Iterator[LogEntry]:
+    """The errors among the outputs that a history ends with; earlier ones were told before."""
+    for message in _latest_outputs(messages):
+        if error := error_in(message.get("output")) or error_in(message):
+            yield error_entry(run, error, str(message.get("call_id") or path), path)
+
+
+def error_entry(run: Run, error: str, call_id: str, path: str) -> LogEntry:
+    """The log entry of a failed call, the same one wherever the failure is mentioned."""
+    kept = storable(
+        {"kind": "error", "error": error, "call_id": call_id, "source": printable(path)}
+    )
+    return run.log(Level.ERROR, f"call failed: {error}", kept, "error", call_id)
+
+
+def _latest_outputs(messages: list[Any]) -> list[dict[str, Any]]:
+    outputs: list[dict[str, Any]] = []
+    for message in map(as_object, reversed(messages)):
+        if str(message.get("type", "")).endswith("_output") or "error" in message:
+            outputs.append(message)
+        elif message.get("role") != "user" or text_of(message.get("content")):
+            break  # a screenshot beside its output comes as a user's message without text
+    return outputs[::-1]

@@ -1,0 +1,117 @@
+"""The files of one cua run in their true order, known by name alone."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentruns.trajectories.files import printable
+from agentruns.trajectories.reader import Problem
+
+TURN = re.compile(r"turn_\d{1,9}\Z")
+ARTIFACT = re.compile(r"(?P<number>\d{1,9})_(?P<name>.{1,200})\.(?P<type>json|png)\Z")
+METADATA = "metadata.json"
+CALLS = ("computer_call_result", "function_call_result")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Artifact:
+    """One numbered file; the number is global in the run, so it is the order."""
+
+    number: int
+    path: str
+    name: str
+    type: str
+
+    @property
+    def turn(self) -> str:
+        """The folder it lies in, which its call and its screenshots share."""
+        return self.path.partition("/")[0]
+
+
+@dataclass(slots=True)
+class Folder:
+    """What one run's folder holds."""
+
+    has_metadata: bool = False
+    artifacts: list[Artifact] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    steps: dict[str, int] = field(default_factory=dict)
+    """Turn folder -> the step that its files belong to."""
+    pictured: dict[str, set[str]] = field(default_factory=dict)
+    """Turn folder -> the names of its pictures."""
+
+
+def list_folder(root: Path) -> Folder:
+    """Everything in the run's folder, opened or followed nowhere."""
+    folder = Folder()
+    for entry in _entries(root, "", folder.problems):
+        _place(root, entry, folder)
+    folder.artifacts.sort()
+    folder.loose.sort()
+    _count_steps(folder)
+    return folder
+
+
+def _entries(root: Path, below: str, problems: list[Problem]) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(root / below) as entries:
+            yield from sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        where = printable(below) or "."
+        problems.append(Problem(where, None, "The folder could not be read; check its rights."))
+
+
+def _place(root: Path, entry: os.DirEntry[str], folder: Folder) -> None:
+    mode = _mode(entry)
+    if stat.S_ISDIR(mode) and TURN.match(entry.name):
+        for inner in _entries(root, entry.name, folder.problems):
+            _place_in_turn(entry.name, inner, folder)
+    elif reason := _refusal(mode):
+        folder.problems.append(Problem(printable(entry.name), None, reason))
+    elif entry.name == METADATA:
+        folder.has_metadata = True
+    else:
+        folder.loose.append(entry.name)
+
+
+def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
+    path = f"{turn}/{entry.name}"
+    if reason := _refusal(_mode(entry)):
+        folder.problems.append(Problem(printable(path), None, reason))
+    elif found := ARTIFACT.match(entry.name):
+        folder.artifacts.append(Artifact(int(found["number"]), path, found["name"], found["type"]))
+    else:
+        folder.loose.append(path)
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return 0
+
+
+def _refusal(mode: int) -> str | None:
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISLNK(mode):
+        return "A symbolic link, and links are never followed."
+    if stat.S_ISDIR(mode):
+        return "A folder that this format does not have; its files were not read."
+    return "Not a regular file, so it was not read."
+
+
+def _count_steps(folder: Folder) -> None:
+    calls = 0
+    for artifact in folder.artifacts:
+        if artifact.type == "png":
+            folder.pictured.setdefault(artifact.turn, set()).add(artifact.name)
+        if artifact.name in CALLS:
+            calls += 1
+            folder.steps[artifact.turn] = calls
+        else:
+            folder.steps.setdefault(artifact.turn, calls + 1)

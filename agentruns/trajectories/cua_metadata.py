@@ -1,0 +1,121 @@
+"""metadata.json of a cua run: the task at the beginning, the balance at the end."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from agentruns.cleaning import clip_text
+from agentruns.models import AgentTask, AnyRecord, ProgressUpdate, Status
+from agentruns.models.log import Level
+from agentruns.trajectories.cua_actions import as_list, as_object, text_of
+from agentruns.trajectories.cua_errors import call_errors
+from agentruns.trajectories.cua_folder import METADATA, Artifact
+from agentruns.trajectories.cua_run import Document, Run, plain, storable
+from agentruns.trajectories.cua_time import from_ticks
+from agentruns.trajectories.files import printable
+from agentruns.trajectories.reader import Problem
+
+#: Where pictures of metadata.json come from, as if it were the file before the first.
+SOURCE = Artifact(-1, METADATA, "metadata", "json")
+
+
+def assignment(metadata: dict[str, Any]) -> str:
+    """What the user asked for: the text of the first message that has one."""
+    messages = as_object(metadata.get("kwargs")).get("messages")
+    if isinstance(messages, str):
+        return messages
+    from_user = [m for m in map(as_object, as_list(messages)) if m.get("role", "user") == "user"]
+    return next(filter(None, (text_of(message.get("content")) for message in from_user)), "")
+
+
+def describe_run(run: Run, metadata: dict[str, Any], trajectory_id: str) -> Document:
+    """All that metadata.json says, except what the run's other files say better."""
+    kwargs = as_object(metadata.get("kwargs"))
+    source = {"format": "cua", "trajectory_id": trajectory_id, "folder": printable(run.folder.name)}
+    known = {"model": kwargs.get("model"), "usage": metadata.get("total_usage")}
+    known |= {"total_turns": metadata.get("total_turns"), "saver_status": metadata.get("status")}
+    told = {"trajectory_id", "created_at", "status", "completed_at", "total_usage", "total_turns"}
+    others = {k: v for k, v in metadata.items() if k not in told | {"kwargs", "new_items"}}
+    return storable(
+        {
+            "source_ref": f"cua:{trajectory_id}",
+            "source": source,
+            "time_from": run.moment.time_from,
+            **{key: value for key, value in known.items() if value is not None},
+            "files": {"artifacts": len(run.listing.artifacts), "loose": len(run.listing.loose)},
+            "kwargs": kwargs,
+            **({"other": others} if others else {}),
+        }
+    )
+
+
+def status_of(metadata: dict[str, Any], unfinished: Status) -> Status | None:
+    """The status that metadata.json gives the run, or None for one that nobody knows."""
+    said = metadata.get("status", "running")
+    if said == "running":
+        return unfinished
+    return Status(said) if isinstance(said, str) and said in frozenset(Status) else None
+
+
+def task_of(run: Run, metadata: dict[str, Any], about: Document, status: Status) -> AgentTask:
+    """The task; `run.moment` is when it began."""
+    asked = plain(assignment(metadata)).strip()
+    trajectory_id = about.data.get("source", {}).get("trajectory_id", run.folder.name)
+    ended = from_ticks(metadata.get("completed_at")) or _last_time(run)
+    began = min(run.moment.time, ended)
+    return AgentTask(
+        id=run.task_id,
+        agent_id=run.agent_id,
+        title=clip_text(asked.split("\n")[0], 200) or f"cua run {printable(trajectory_id)}"[:400],
+        description=asked or None,
+        status=status,
+        status_at=began if status is Status.IN_PROGRESS else ended,
+        metadata=about.data,
+        created_at=began,
+        started_at=began,
+        finished_at=None if status is Status.IN_PROGRESS else ended,
+    )
+
+
+def _last_time(run: Run) -> datetime:
+    return run.ended or run.moment.time
+
+
+def message_pictures(run: Run, about: Document) -> Iterator[AnyRecord]:
+    """The pictures that the user handed to the agent."""
+    yield from run.inline_uploads(SOURCE, about.pictures, {"kind": "message", "primary": False})
+
+
+def balance(run: Run, metadata: dict[str, Any], sha256: str) -> Iterator[AnyRecord | Problem]:
+    """What a finished run adds: its last errors, pictures found nowhere else, its end."""
+    items = as_list(metadata.get("new_items"))
+    yield from run.at(metadata.get("completed_at"), METADATA)
+    yield from call_errors(run, items, METADATA)
+    for picture in storable({"new_items": items}).pictures:
+        if bytes.fromhex(picture.sha256) not in run.pictures:
+            about = {"kind": "history", "primary": False}
+            yield from run.inline_uploads(SOURCE, [picture], about)
+    if metadata.get("status") == "completed":
+        yield _end(run, metadata, items, sha256)
+
+
+def _end(run: Run, metadata: dict[str, Any], items: list[Any], sha256: str) -> ProgressUpdate:
+    last = as_object(items[-1]) if items else {}
+    answer = text_of(last.get("content")) if last.get("type") == "message" else ""
+    data = {"kind": "end", "answer": answer, "total_usage": metadata.get("total_usage")}
+    data |= {"total_turns": metadata.get("total_turns"), "steps": run.calls, "items": len(items)}
+    return ProgressUpdate(
+        id=run.id("end", str(metadata.get("completed_at"))),
+        task_id=run.task_id,
+        agent_id=run.agent_id,
+        progress_percent=100,
+        message=plain(f"completed: {answer}" if answer else "completed"),
+        data=storable(data | run.origin(METADATA, sha256)).data,
+        timestamp=run.moment.time,
+    )
+
+
+def note(run: Run, about: Document, sha256: str) -> AnyRecord:
+    """What metadata.json says, for a task that somebody else made."""
+    said = f"the agent's own saver: {about.data.get('saver_status', 'no status')}"
+    return run.log(Level.INFO, said, about, METADATA, sha256)
