@@ -1,0 +1,96 @@
+"""The way to a database: a bounded pool that opens on first use, keeps deadlines and checks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from psycopg.adapt import AdaptersMap
+from psycopg.postgres import adapters
+from psycopg.rows import TupleRow
+from psycopg.types.json import JsonbBinaryDumper, JsonbDumper
+from psycopg_pool import ConnectionPool
+
+from storage.postgres.address import parameters
+from storage.postgres.deadline import DeadlineConnection, connect
+from storage.postgres.revisions import current_revision, refuse_mismatch
+from storage.postgres.translation import translated_errors
+
+PgConnection = DeadlineConnection[TupleRow]
+
+_MOST_CONNECTIONS = 8
+_SECONDS_TO_GET_ONE = 5.0
+_SECONDS_TO_CHECK_ONE = 2.0
+
+
+class Database:
+    """One PostgreSQL database; nothing is opened before it is used."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._pool: ConnectionPool[PgConnection] | None = None
+        self._opening = Lock()
+        # A malformed URL is told at once, without any I/O.
+        self._parameters = {**parameters(url, seconds), "context": _our_adapters()}
+
+    @contextmanager
+    def connection(self, seconds: float | None = None) -> Iterator[PgConnection]:
+        """One transaction on a checked connection: committed on leaving, rolled back on errors.
+
+        Everything in it has to end within `seconds`, by default those of the database.
+        """
+        with translated_errors(), self._opened().connection() as connection:
+            connection.allow(seconds or self._seconds)
+            if seconds and seconds > self._seconds:
+                connection.execute(
+                    "SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))]
+                )
+            yield connection
+
+    def probe(self, seconds: float) -> str:
+        """The server's version, asked on a connection of its own."""
+        with translated_errors(), connect(self._url, seconds) as connection:
+            refuse_mismatch(current_revision(connection))
+            return f"PostgreSQL {connection.info.server_version // 10_000} answers."
+
+    def close(self) -> None:
+        """Give up every connection; the next use opens new ones."""
+        with self._opening:
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
+    def _opened(self) -> "ConnectionPool[PgConnection]":
+        with self._opening:
+            if self._pool is None:
+                # Not through the pool: it only says that it got no connection, never why.
+                self.probe(_SECONDS_TO_GET_ONE)
+                self._pool = self._new_pool()
+            return self._pool
+
+    def _new_pool(self) -> "ConnectionPool[PgConnection]":
+        return ConnectionPool(
+            connection_class=PgConnection,
+            kwargs=self._parameters,
+            min_size=0,
+            max_size=_MOST_CONNECTIONS,
+            timeout=_SECONDS_TO_GET_ONE,
+            # After an outage, the next caller tries at once and waits for no backoff of the pool.
+            reconnect_timeout=_SECONDS_TO_GET_ONE,
+            # A server that was restarted leaves dead connections in the pool.
+            check=_check,
+            open=True,
+        )
+
+
+def _check(connection: PgConnection) -> None:
+    ConnectionPool.check_connection(connection.allow(_SECONDS_TO_CHECK_ONE))
+
+
+def _our_adapters() -> AdaptersMap:
+    ours = AdaptersMap(adapters)
+    # Every dict that goes into a table is a jsonb column; text is the format that wins, because
+    # parameters of unknown binary format cannot be cast.
+    ours.register_dumper(dict, JsonbBinaryDumper)
+    ours.register_dumper(dict, JsonbDumper)
+    return ours

@@ -1,0 +1,67 @@
+"""Reading models out of named queries: one, or a page of them."""
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from psycopg.rows import class_row
+
+from agentruns.models import AgentTask, Evaluation, Page, ProgressUpdate, StoredFile
+from agentruns.models.values import Record
+from storage.postgres.connection import PgConnection
+from storage.postgres.paging import Place, checked_limit, page, read_cursor
+from storage.postgres.queries import query
+
+Kept = TypeVar("Kept", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Kept]):
+    """A list that is read page by page: what it is of, its query and the time it is ordered by."""
+
+    kind: type[Kept]
+    query: str
+    time: str
+
+
+TASKS = Listing(AgentTask, "tasks_page", "created_at")
+PROGRESS_OF_TASK = Listing(ProgressUpdate, "progress_of_task", "timestamp")
+RECENT_PROGRESS = Listing(ProgressUpdate, "recent_progress", "timestamp")
+FILES = Listing(StoredFile, "files_page", "uploaded_at")
+EVALUATIONS = Listing(Evaluation, "evaluations_page", "created_at")
+
+
+def window(limit: int, after: str | None) -> dict[str, Any]:
+    """The parameters that cut a page out of a list.
+
+    Raises:
+        ValueError: when the limit or the cursor is not valid.
+    """
+    place = read_cursor(after)
+    return {
+        # One more than asked tells whether another page follows.
+        "rows": checked_limit(limit) + 1,
+        "after_at": place and place.at,
+        "after_id": place and place.id,
+    }
+
+
+def read_page(
+    connection: PgConnection,
+    listing: Listing[Kept],
+    filters: dict[str, Any],
+    window: dict[str, Any],
+) -> Page[Kept]:
+    """The page of a list that the window cuts out."""
+    with connection.cursor(row_factory=class_row(listing.kind)) as cursor:
+        found = cursor.execute(query(listing.query), filters | window).fetchall()
+    key = attrgetter(listing.time, "id")
+    return page(found, window["rows"] - 1, lambda item: Place(*key(item)))
+
+
+def read_one(
+    connection: PgConnection, kind: type[Kept], name: str, given: dict[str, Any]
+) -> Kept | None:
+    """The one record that a query finds, if any."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query(name), given).fetchone()

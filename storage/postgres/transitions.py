@@ -1,0 +1,45 @@
+"""Which news of a task replaces what is known, so that the order of arrival never matters."""
+
+from collections.abc import Iterable
+from operator import attrgetter
+from uuid import UUID
+
+from agentruns.models import ENDED, MAY_FOLLOW, AgentTask, Status
+
+_STEPS = {(earlier, later) for earlier in Status for later in MAY_FOLLOW[earlier]}
+
+#: Steps without return: news of them counts whenever it arrives.
+ONE_WAY = [f"{a}>{b}" for a, b in _STEPS if (b, a) not in _STEPS]
+
+#: Steps that can be undone, and the same status told again: the newer time decides.
+BY_TIME = [f"{a}>{b}" for a, b in _STEPS if (b, a) in _STEPS] + [f"{a}>{a}" for a in Status]
+
+
+def replaces(told: AgentTask, known: AgentTask) -> bool:
+    """Whether what is told of a task counts against what is known of it."""
+    step = f"{known.status}>{told.status}"
+    newer = (told.status_at, told.status.value) > (known.status_at, known.status.value)
+    return step in ONE_WAY or (step in BY_TIME and newer)
+
+
+def collapsed(tasks: Iterable[AgentTask]) -> list[AgentTask]:
+    """One state for each task, the one that counts, in the order of their ids."""
+    known: dict[UUID, AgentTask] = {}
+    for told in map(with_times, tasks):
+        known[told.id] = _merged(told, known[told.id]) if told.id in known else told
+    return sorted(known.values(), key=attrgetter("id"))
+
+
+def with_times(task: AgentTask) -> AgentTask:
+    """The task with the times that its status implies, where the author left them out."""
+    if task.status is Status.IN_PROGRESS and task.started_at is None:
+        return task.model_copy(update={"started_at": task.status_at})
+    if task.status in ENDED and task.finished_at is None:
+        return task.model_copy(update={"finished_at": task.status_at})
+    return task
+
+
+def _merged(told: AgentTask, known: AgentTask) -> AgentTask:
+    winner = told if replaces(told, known) else known
+    starts = [task.started_at for task in (told, known) if task.started_at]
+    return winner.model_copy(update={"started_at": min(starts, default=None)})
