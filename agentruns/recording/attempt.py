@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from agentruns.models import Level
 from agentruns.recording.command import Exit, run_command
+from agentruns.recording.echo import echo
 from agentruns.recording.entries import OutputLog
 from agentruns.recording.environment import child_environment
+from agentruns.recording.lines import Lines
 from agentruns.recording.plan import RunPlan
 from agentruns.recording.sink import Delivery, Sink
 from agentruns.recording.watching import FolderWatch
@@ -47,9 +49,14 @@ def _run(plan: RunPlan, number: int, sink: Sink) -> Exit:
     name = f"attempt {number} of {plan.attempts}"
     sink.put([plan.note(Level.INFO, f"{name} begins", attempt=number)])
     with _watched(plan, sink):
+
+        def take(level: Level, lines: Lines) -> None:
+            echo(level, lines.texts)
+            sink.put(log.entries(level, lines))
+
         ended = run_command(
             plan.command,
-            lambda level, lines: sink.put(log.entries(level, lines)),
+            take,
             child_environment(os.environ, plan.agent_id, plan.task_id),
         )
     level = Level.INFO if ended.code == 0 else Level.ERROR
