@@ -1,0 +1,98 @@
+"""The three stores and their writer, opened when they are first used."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from threading import Lock
+from types import TracebackType
+from typing import Protocol, Self
+
+from agentruns.models import Health
+from storage.errors import StorageError
+from storage.minio import MinIOAdapter
+from storage.mongo import MongoAdapter
+from storage.postgres.adapter import PostgresAdapter
+from storage.settings import Settings, load_settings
+from storage.writer import RecordWriter
+
+_NAMES = ("postgres", "mongo", "minio")
+
+#: Settings of one process hardly ever change; whoever needs more gets the oldest's connections.
+_MOST_SHARED = 4
+_SHARED: list["Stores"] = []
+_LOCK = Lock()
+
+
+class _Store(Protocol):
+    def health_check(self) -> Health: ...
+    def close(self) -> None: ...
+
+
+class Stores:
+    """Everything that a service needs to keep and find records of all agents."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+
+    @cached_property
+    def postgres(self) -> PostgresAdapter:
+        """Tasks, progress, verdicts, metadata of files."""
+        return PostgresAdapter(self.settings.required("postgres_url"))
+
+    @cached_property
+    def mongo(self) -> MongoAdapter:
+        """Logs and memories of every agent."""
+        return MongoAdapter(cluster_mode=True, settings=self.settings)
+
+    @cached_property
+    def minio(self) -> MinIOAdapter:
+        """Screenshots and files of every agent, registered in PostgreSQL."""
+        return MinIOAdapter(postgres_adapter=self.postgres, settings=self.settings)
+
+    @cached_property
+    def writer(self) -> RecordWriter:
+        """Writes mixed records where they belong."""
+        return RecordWriter(self.postgres, self.mongo, self.minio)
+
+    def health(self) -> list[Health]:
+        """How each store is, all asked at once; never raises, and answers within two seconds."""
+        with ThreadPoolExecutor(len(_NAMES), thread_name_prefix="health") as pool:
+            return list(pool.map(self._health, _NAMES))
+
+    def close(self) -> None:
+        """Close every connection; using a store opens them again."""
+        for name in _NAMES:
+            opened: _Store | None = self.__dict__.get(name)
+            if opened:
+                opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _health(self, name: str) -> Health:
+        try:
+            store: _Store = getattr(self, name)
+        except StorageError as error:
+            return Health(name=name, healthy=False, latency_ms=0, detail=str(error))
+        return store.health_check()
+
+
+def shared_stores(settings: Settings | None = None) -> Stores:
+    """The stores of this process, the same for the same settings; nobody needs to close them."""
+    settings = settings or load_settings()
+    with _LOCK:
+        for stores in _SHARED:
+            if stores.settings == settings:
+                return stores
+        if len(_SHARED) == _MOST_SHARED:
+            # Whoever still works with it opens its connections again.
+            _SHARED.pop(0).close()
+        _SHARED.append(Stores(settings))
+        return _SHARED[-1]

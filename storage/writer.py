@@ -1,0 +1,147 @@
+"""Writing batches of mixed records into the three stores, in an order that never lies.
+
+Objects go first, then logs and memories, then the PostgreSQL rows that point at them: whatever
+is cut off in the middle, no row promises an object that is not there. Repeating changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from agentruns.models import AnyRecord, LogEntry, Memory, StoredFile, Upload
+from storage.batches import Batch, batches
+from storage.errors import RecordRejected
+from storage.minio import MinIOAdapter
+from storage.mongo import MongoAdapter
+from storage.mongo.bulk import Refused
+from storage.postgres.adapter import PostgresAdapter
+from storage.rejection import Rejection
+from storage.rows import Rows, store_rows
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Said = TypeVar("Said", LogEntry, Memory)
+
+#: What a rejected record is called, and where it would have been counted.
+KINDS = {
+    "AgentTask": "tasks",
+    "ProgressUpdate": "progress",
+    "LogEntry": "logs",
+    "Memory": "memories",
+    "StoredFile": "files",
+    "Evaluation": "evaluations",
+}
+
+#: More threads bring no more objects a second, measured.
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many records of each kind are in the stores now, and which were refused for good."""
+
+    tasks: int = 0
+    progress: int = 0
+    logs: int = 0
+    memories: int = 0
+    files: int = 0
+    evaluations: int = 0
+    rejected: tuple[Rejection, ...] = ()
+
+    def __add__(self, other: "Written") -> "Written":
+        names = (*KINDS.values(), "rejected")
+        return Written(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+
+class RecordWriter:
+    """Puts records where they belong."""
+
+    def __init__(self, postgres: PostgresAdapter, mongo: MongoAdapter, minio: MinIOAdapter) -> None:
+        self._postgres = postgres
+        self._mongo = mongo
+        self._minio = minio
+
+    def write(self, records: Iterable[AnyRecord]) -> Written:
+        """Store all of them, however many; those refused for good are named in the answer.
+
+        Raises:
+            StoreUnavailable: when a store is away; write the same records again later.
+        """
+        return sum((self._write(batch) for batch in batches(records)), Written())
+
+    def _write(self, batch: Batch) -> Written:
+        files, lost = self._put(batch.uploads)
+        unsaid = self._say(self._mongo.store_logs, batch.logs)
+        unsaid += self._say(self._mongo.store_memories, batch.memories)
+        rows: Rows = {
+            "tasks": batch.tasks,
+            "progress": batch.progress,
+            "files": files,
+            "evaluations": batch.evaluations,
+        }
+        return _written(batch, (*lost, *unsaid, *store_rows(self._postgres, rows, _news(batch))))
+
+    def _put(self, uploads: list[Upload]) -> tuple[list[StoredFile], list[Rejection]]:
+        # Frames in which nothing moved are one object with several rows.
+        unique = {_object(upload): upload for upload in uploads}
+        etags = dict(zip(unique, in_parallel(self._etag, unique.values()), strict=True))
+        files, lost = [], []
+        for upload in uploads:
+            match etags[_object(upload)]:
+                case RecordRejected() as error:
+                    lost.append(Rejection("StoredFile", upload.file.id, str(error)))
+                case etag:
+                    files.append(upload.file.model_copy(update={"etag": etag}))
+        return files, lost
+
+    def _etag(self, upload: Upload) -> str | RecordRejected | None:
+        try:
+            return self._minio.put(upload).etag
+        except RecordRejected as error:
+            return error
+
+    def _say(
+        self, store: Callable[[str, list[Said]], list[Refused]], said: list[Said]
+    ) -> list[Rejection]:
+        by_agent: dict[str, list[Said]] = {}
+        for record in said:
+            by_agent.setdefault(record.agent_id, []).append(record)
+        answers = in_parallel(lambda agent_id: store(agent_id, by_agent[agent_id]), by_agent)
+        kind = type(said[0]).__name__ if said else ""
+        return [Rejection(kind, *refused) for answer in answers for refused in answer]
+
+
+def in_parallel(act: Callable[[Item], Result], items: Collection[Item]) -> list[Result]:
+    """Do the same with each item, several at a time; the first error ends it."""
+    if len(items) <= 1:
+        return [act(item) for item in items]
+    with ThreadPoolExecutor(min(_THREADS, len(items)), thread_name_prefix="writer") as pool:
+        # `map` cancels what has not begun when one of them fails.
+        return list(pool.map(act, items))
+
+
+def _object(upload: Upload) -> tuple[str, str, int]:
+    return upload.file.bucket, upload.file.object_path, upload.file.size_bytes
+
+
+def _news(batch: Batch) -> set[UUID]:
+    """The tasks about which something was stored outside PostgreSQL."""
+    said: tuple[LogEntry | Memory, ...] = (*batch.logs, *batch.memories)
+    return {record.task_id for record in said if record.task_id is not None}
+
+
+def _written(batch: Batch, rejected: tuple[Rejection, ...]) -> Written:
+    refused = Counter(KINDS[rejection.kind] for rejection in rejected)
+    sizes = {
+        "tasks": len(batch.tasks),
+        "progress": len(batch.progress),
+        "logs": len(batch.logs),
+        "memories": len(batch.memories),
+        "files": len(batch.uploads),
+        "evaluations": len(batch.evaluations),
+    }
+    counts = {name: size - refused[name] for name, size in sizes.items()}
+    return Written(**counts, rejected=rejected)
