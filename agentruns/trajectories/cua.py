@@ -79,9 +79,10 @@ class CuaReader:
         yield from metadata.problems
         run = _begin(item, agent_id, task_id, listing, metadata.document)
         yield from _opening(run, metadata, unfinished, is_known=task_id is not None)
+        completed = metadata.document.get("status") == "completed"
         del metadata  # it may hold the pictures of the whole run
-        for artifact in listing.artifacts:
-            yield from _guarded(run, artifact, after)
+        for artifact in _from_resumption(run, after, completed=completed):
+            yield from (found for found in _guarded(run, artifact) if artifact.number > after)
         yield from _loose(run)
         yield from _closing(run, is_known=task_id is not None)
 
@@ -111,8 +112,7 @@ def _begin(
     name = _trajectory_id(folder, metadata)
     began = from_ticks(metadata.get("created_at"))
     moment = Moment(began, "file") if began else from_folder(folder, name)
-    first = _first_sha256(folder, listing)
-    known = task_id or imported_id("cua", "task", agent_id, name, first)
+    known = task_id or imported_id("cua", "task", agent_id, name, _first_sha256(folder, listing))
     run = Run(folder, agent_id, known, listing, moment)
     run.ended = _last_moment(folder, listing)
     return run
@@ -155,16 +155,22 @@ def _opening(run: Run, metadata: _Metadata, unfinished: Status, *, is_known: boo
     yield from cua_metadata.message_pictures(run, about)
 
 
-def _guarded(run: Run, artifact: Artifact, after: int) -> Records:
+def _from_resumption(run: Run, after: int, *, completed: bool) -> Iterator[Artifact]:
+    """The files from the last model answer up to `after`: the next action may refer to it.
+
+    The balance of a completed run needs all of them, but such a run is not read often.
+    """
+    answers = [a.number for a in run.listing.artifacts if a.name == "agent_response"]
+    first = -1 if completed else max((n for n in answers if n <= after), default=-1)
+    for artifact in run.listing.artifacts:
+        if artifact.number >= first:
+            yield artifact
+        else:
+            run.calls += artifact.name in CALLS
+
+
+def _guarded(run: Run, artifact: Artifact) -> Records:
     """The records of one file, or the reason why there are none."""
-    if artifact.number <= after and artifact.name in {"api_start", "api_result"}:
-        return
-    for record in _without_faults(run, artifact):
-        if artifact.number > after:
-            yield record
-
-
-def _without_faults(run: Run, artifact: Artifact) -> Records:
     try:
         yield from read_artifact(run, artifact)
     except Unreadable as fault:

@@ -62,7 +62,14 @@ def _step_data(run: Run, item: dict[str, Any], outputs: list[dict[str, Any]]) ->
             "source": answer.source,
         }
         data |= {"usage": answer.usage} if answer.usage else {}
+        run.count_usage(answer.usage)
+    if error := next(filter(None, map(_error_of, outputs)), None):
+        data["error"] = error
     return data
+
+
+def _error_of(output: dict[str, Any]) -> str | None:
+    return error_in(output.get("output")) or error_in(output)
 
 
 def _step(
@@ -92,7 +99,7 @@ def _pictures(run: Run, artifact: Artifact, pictures: list[Picture]) -> Iterator
 
 def _errors(run: Run, artifact: Artifact, outputs: list[dict[str, Any]]) -> Iterator[AnyRecord]:
     for output in outputs:
-        if error := error_in(output.get("output")) or error_in(output):
+        if error := _error_of(output):
             call_id = str(output.get("call_id") or artifact.path)
             yield error_entry(run, error, call_id, artifact.path)
 

@@ -104,10 +104,12 @@ def _end(run: Run, metadata: dict[str, Any], items: list[Any], sha256: str) -> P
     answer = text_of(last.get("content")) if last.get("type") == "message" else ""
     data = {"kind": "end", "answer": answer, "total_usage": metadata.get("total_usage")}
     data |= {"total_turns": metadata.get("total_turns"), "steps": run.calls, "items": len(items)}
+    data["usage"] = run.unused(as_object(metadata.get("total_usage")))
     return ProgressUpdate(
         id=run.id("end", str(metadata.get("completed_at"))),
         task_id=run.task_id,
         agent_id=run.agent_id,
+        step=run.calls,
         progress_percent=100,
         message=plain(f"completed: {answer}" if answer else "completed"),
         data=storable(data | run.origin(METADATA, sha256)).data,

@@ -1,6 +1,7 @@
 """What is known of a cua run while its files are read one by one."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +72,10 @@ def plain(text: str) -> str:
     return redact_text(clip_text(str(clean_json(text)), LONGEST_MESSAGE))
 
 
+def _amounts(usage: dict[str, Any]) -> dict[str, float]:
+    return {k: v for k, v in usage.items() if type(v) in {int, float} and math.isfinite(v)}
+
+
 @dataclass(slots=True)
 class Run:
     """One run on its way from files to records."""
@@ -84,6 +89,7 @@ class Run:
     """When its last file was written, for a run that does not say when it ended."""
     calls: int = 0
     answers: dict[str, Answer] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
     pictured_inline: str = ""
     """The turn whose call result carried its own screenshot."""
     pictures: set[bytes] = field(default_factory=set)
@@ -110,6 +116,16 @@ class Run:
             answer = answer._replace(usage={})
         while len(self.answers) > OPEN_CALLS:
             del self.answers[next(iter(self.answers))]
+
+    def count_usage(self, usage: dict[str, Any]) -> None:
+        """Note what a step's record says was used, so that the run's end adds only the rest."""
+        for name, amount in _amounts(usage).items():
+            self.used[name] = self.used.get(name, 0) + amount
+
+    def unused(self, total: dict[str, Any]) -> dict[str, float]:
+        """What the whole run used beyond its steps, in answers that led to no action."""
+        rest = {name: amount - self.used.get(name, 0) for name, amount in _amounts(total).items()}
+        return {name: round(amount, 9) for name, amount in rest.items() if amount > 1e-9}
 
     def log(self, level: Level, message: str, document: Document, *source: str) -> LogEntry:
         """A log entry at the moment of the file that is being read."""
