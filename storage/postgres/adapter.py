@@ -35,6 +35,7 @@ from storage.postgres.listing import (
     read_page,
     window,
 )
+from storage.postgres.queries import query
 from storage.retries import retried
 from storage.settings import load_settings
 
@@ -105,6 +106,15 @@ class PostgresAdapter:
             task_id=task_id, agent_id=agent_id, scorer=scorer, scorer_version=scorer_version
         )
         return self._page(EVALUATIONS, filters, limit, after)
+
+    @retried
+    def get_latest_scores(
+        self, task_ids: Collection[UUID], scorer: str
+    ) -> dict[UUID, float | None]:
+        """A scorer's newest score of each task it judged; None where it does not apply."""
+        given = checked(scorer=scorer) | {"task_ids": list(task_ids)}
+        with self.connection() as connection:
+            return dict(connection.execute(query("latest_scores"), given).fetchall())
 
     def get_binary_files(  # noqa: PLR0913 - one argument a filter
         self,

@@ -33,3 +33,16 @@ SELECT id, task_id, agent_id, pass_id, scorer, scorer_version, score, report, me
     evidence_digest, created_at
 FROM incoming_evaluations
 ON CONFLICT DO NOTHING;
+
+-- name: latest_scores
+-- What a scorer said last about each of these tasks; tasks that it did not judge are left out.
+SELECT wanted.task_id, latest.score
+FROM unnest(:task_ids::uuid[]) AS wanted (task_id)
+CROSS JOIN LATERAL (
+    SELECT known.score
+    FROM evaluations AS known
+    WHERE known.task_id = wanted.task_id AND known.scorer = :scorer::text
+    -- A verdict on equal evidence is not repeated: the old one then covers a newer moment.
+    ORDER BY greatest(known.created_at, known.evidence_at) DESC
+    LIMIT 1
+) AS latest;
