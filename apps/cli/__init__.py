@@ -1,0 +1,1 @@
+"""`agentruns ...`: what people type."""

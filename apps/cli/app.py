@@ -1,0 +1,59 @@
+"""Every command, by the person who uses it."""
+
+from cyclopts import App, Group, Parameter
+
+from agentruns import __version__
+from apps.cli import checking, deploying, evaluating, recording, servers
+from apps.cli import tasks as recorded
+
+
+def _group(name: str) -> Group:
+    return Group.create_ordered(name)
+
+
+RECORDING = _group("Agents: record runs, look at them")
+EVALUATING = _group("Evaluation: score what was recorded")
+OPERATING = _group("Operation: deploy, watch")
+SERVERS = _group("Servers on this machine")
+ARGUMENTS = _group("Arguments")
+OPTIONS = _group("Options")
+EVERYWHERE = _group("Options of every command")
+
+app = App(
+    name="agentruns",
+    help="""Keep everything that a fleet of computer-use agents does, and run the flows around it.
+
+    Begin with `agentruns up`, then `agentruns record --agent browser-1 -- python agent.py`.
+    """,
+    version=__version__,
+    help_format="markdown",
+    version_format="plaintext",
+    # No option has a twin named `--no-...` or `--empty-...`: one way to say a thing.
+    default_parameter=Parameter(negative=()),
+    group_arguments=ARGUMENTS,
+    group_parameters=OPTIONS,
+    # Whoever runs the app decides about errors and exit codes; see `launch.py`.
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+app["--help"].group = app["--version"].group = EVERYWHERE
+
+tasks = App(name="tasks", help="List the recorded tasks, or look at one.", group=RECORDING)
+tasks.command(recorded.list_tasks, name="list")
+tasks.command(recorded.show_task, name="show")
+
+check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
+check.command(checking.health)
+
+app.command(recording.record, group=RECORDING)
+app.command(tasks)
+app.command(evaluating.evaluate, group=EVALUATING)
+app.command(check)
+app.command(deploying.deploy, group=OPERATING)
+# In the order in which they are needed, not in that of the alphabet.
+app.command(servers.up, group=SERVERS, sort_key=1)
+app.command(servers.down, group=SERVERS, sort_key=2)
+app.command(servers.reset, group=SERVERS, sort_key=3)
+app.command(servers.status, group=SERVERS, sort_key=4)
+app.command(servers.logs, group=SERVERS, sort_key=5)
+app.command(servers.env, group=SERVERS, sort_key=6)

@@ -1,0 +1,45 @@
+"""`agentruns check ...`: is everything well?"""
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Group, RenderableType
+
+from apps.cli.answer import Answer
+from apps.cli.exit_codes import ExitCode
+from apps.cli.prefect_server import use_prefect
+from apps.cli.tables import table, yes_no
+from apps.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from flows.check_health import HealthReport
+
+
+def health(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
+    """Ask every store, the Prefect server and the pipeline itself how they are.
+
+    Exit code 1 when one of them is not well.
+
+    Example: `agentruns check health`
+
+    Args:
+        terminal: Where to print.
+    """
+    use_prefect(terminal)
+    with terminal.working("Checking the health"):
+        # Late: the flow brings Prefect, which takes two seconds.
+        from flows.check_health import check_health
+
+        report = check_health()
+    code = ExitCode.GOOD if report.healthy else ExitCode.NOT_GOOD
+    return Answer(report.model_dump(mode="json"), as_text(report), code)
+
+
+def as_text(report: "HealthReport") -> RenderableType:
+    """One line a check, and what to do about those that are not well."""
+    rows = [
+        (check.name, yes_no(check.healthy), f"{check.latency_ms:.0f} ms", check.detail)
+        for check in report.checks
+    ]
+    verdict = "Everything is well." if report.healthy else "Not everything is well."
+    return Group(table("Check", "State", "Took", "What was seen", rows=rows), verdict)

@@ -1,0 +1,124 @@
+"""How one task looks, with everything that hangs on it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from apps.cli.tables import cell, level_text, score_text, size_text, status_text, table, when
+from apps.cli.terminal import Terminal, readable
+
+if TYPE_CHECKING:
+    from agentruns.models import AgentTask, Evaluation, LogEntry, ProgressUpdate, StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecords:
+    """A task and what hangs on it."""
+
+    task: "AgentTask"
+    progress: "tuple[ProgressUpdate, ...]"
+    files: "tuple[StoredFile, ...]"
+    logs: "tuple[LogEntry, ...]"
+    evaluations: "tuple[Evaluation, ...]"
+
+
+def as_page(records: TaskRecords, links: Mapping[UUID, str], terminal: Terminal) -> RenderableType:
+    """The task for people: the facts, then one table for each kind of record."""
+    clock = _Clock(exact=not terminal.out.is_terminal)
+    tables = (
+        _progress(records, clock),
+        _files(records),
+        _logs(records, clock),
+        _evaluations(records, clock),
+    )
+    found = [each for each in tables if each is not None]
+    return Group(_facts(records.task, clock), *found, *_addresses(records, links))
+
+
+class _Clock:
+    """Times, relative to one present for the whole page."""
+
+    def __init__(self, *, exact: bool) -> None:
+        self._now = datetime.now(UTC)
+        self._exact = exact
+
+    def __call__(self, moment: datetime | None) -> str:
+        return when(moment, self._now, exact=self._exact)
+
+
+def _facts(task: "AgentTask", clock: _Clock) -> Text:
+    title = Text.assemble(status_text(task.status), "  ", cell(task.title).plain)
+    title.stylize("bold")
+    lines = [title, Text(f"{task.id}  agent {task.agent_id}", "dim")]
+    if task.description:
+        lines.append(Text(readable(task.description)))
+    lines.append(Text(f"created {clock(task.created_at)}, {_duration(task)}", "dim"))
+    return Text("\n").join(lines)
+
+
+def _duration(task: "AgentTask") -> str:
+    if task.started_at is None:
+        return "not started"
+    if task.finished_at is None:
+        return "not finished"
+    return f"took {(task.finished_at - task.started_at).total_seconds():.1f} s"
+
+
+def _progress(records: TaskRecords, clock: _Clock) -> RenderableType | None:
+    rows = [
+        (
+            "-" if each.step is None else str(each.step),
+            "-" if each.progress_percent is None else f"{each.progress_percent:.0f} %",
+            each.message,
+            clock(each.timestamp),
+        )
+        for each in records.progress
+    ]
+    return table("Step", "Done", "Progress", "When", rows=rows) if rows else None
+
+
+def _files(records: TaskRecords) -> RenderableType | None:
+    rows = [
+        (str(file.id), str(file.bucket), file.content_type, size_text(file.size_bytes), _name(file))
+        for file in records.files
+    ]
+    return table("File", "Bucket", "Type", "Size", "Name", rows=rows) if rows else None
+
+
+def _name(file: "StoredFile") -> str:
+    return str(file.metadata.get("name") or file.object_path.rpartition("/")[2])
+
+
+def _logs(records: TaskRecords, clock: _Clock) -> RenderableType | None:
+    # The newest were read; people read from top to bottom.
+    rows = [
+        (clock(entry.created_at), level_text(entry.level), entry.message)
+        for entry in reversed(records.logs)
+    ]
+    return table("When", "Level", "Log (newest last)", rows=rows) if rows else None
+
+
+def _evaluations(records: TaskRecords, clock: _Clock) -> RenderableType | None:
+    rows = [
+        (
+            f"{each.scorer} {each.scorer_version}",
+            score_text(each.score),
+            each.report,
+            clock(each.created_at),
+        )
+        for each in records.evaluations
+    ]
+    return table("Scorer", "Score", "Why", "When", rows=rows) if rows else None
+
+
+def _addresses(records: TaskRecords, links: Mapping[UUID, str]) -> Iterator[Text]:
+    for file in records.files:
+        if file.id in links:
+            # Never wrapped: an address is there to be copied.
+            address = f"{_name(file)}\n{links[file.id]}"
+            yield Text(address, no_wrap=True, overflow="ignore")

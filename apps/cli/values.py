@@ -1,0 +1,96 @@
+"""What users may type where an id, a time or a number is due; anything else is wrong usage."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from cyclopts import Parameter
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def check_agent_id(_: Any, value: str | None) -> None:
+    """Refuse what is not an agent id, with the rule in words."""
+    # Late: the rule lives with the models, and pydantic takes longer than `--version` may.
+    from pydantic import TypeAdapter, ValidationError
+
+    from agentruns.models import AgentId
+
+    try:
+        TypeAdapter(AgentId | None).validate_python(value)
+    except ValidationError:
+        raise ValueError(
+            "An agent id has 1 to 57 small letters, digits, '-' or '_' and begins with a letter "
+            "or digit, for example browser-1."
+        ) from None
+
+
+def check_status(_: Any, value: str | None) -> None:
+    """Refuse what is not a status, and name those that are."""
+    # Late: see above.
+    from agentruns.models import Status
+
+    if value is not None and value not in set(Status):
+        raise ValueError(f"Choose one of {', '.join(Status)}.")
+
+
+def check_uuid(_: Any, value: str) -> None:
+    """Refuse what is not a UUID."""
+    try:
+        UUID(value)
+    except ValueError:
+        raise ValueError(
+            "A task id is a UUID as 'agentruns tasks list' prints it, for example "
+            "01980c8e-9a51-7cc4-8d3a-3f5f2f1f6a11."
+        ) from None
+
+
+def check_limit(_: Any, value: int | None) -> None:
+    """Refuse a page without items, and one without end."""
+    if value is not None and not 1 <= value <= MAX_PAGE:
+        raise ValueError(f"Choose 1 to {MAX_PAGE}.")
+
+
+def check_positive(_: Any, value: int | None) -> None:
+    """Refuse zero and less."""
+    if value is not None and value < 1:
+        raise ValueError("Choose 1 or more.")
+
+
+def check_time(_: Any, value: str | None) -> None:
+    """Refuse what `moment` cannot read."""
+    if value is not None:
+        moment(value, datetime.now(UTC))
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A time as people write it: an age such as `2h` or `7d`, or an ISO 8601 time, UTC by default.
+
+    Raises:
+        ValueError: when it is neither.
+    """
+    if age := re.fullmatch(r"([0-9]{1,5})([mhdw])", text):
+        return now - timedelta(**{UNITS[age[2]]: int(age[1])})
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "A time is an age such as 30m, 2h, 7d or 4w, or an ISO time such as 2026-11-23T10:00Z."
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+#: The most that one page of a list may hold.
+MAX_PAGE = 1000
+
+#: An option that is said or not said.
+Flag = Annotated[bool, Parameter(show_default=False)]
+AgentIdOption = Annotated[str, Parameter(validator=check_agent_id, env_var="AGENT_ID")]
+AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
+StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
+TaskId = Annotated[str, Parameter(validator=check_uuid)]
+PageLimit = Annotated[int, Parameter(validator=check_limit)]
+Positive = Annotated[int, Parameter(validator=check_positive)]
+PositiveOrAll = Annotated[int | None, Parameter(validator=check_positive)]
+Since = Annotated[str | None, Parameter(validator=check_time)]
