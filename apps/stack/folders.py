@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from apps.stack.errors import StackError
 #: A socket's path has at most 107 bytes, and supervisor first appends its process id.
 SOCKET_BYTES = 96
 #: What neither supervisor's configuration nor a shell line can carry safely.
-AWKWARD = frozenset("\"'\\;#`$")
+AWKWARD = frozenset("\"'\\;#%`$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,24 @@ class Folders:
     home: Path
 
     @property
+    def all(self) -> Path:
+        """Everything that is ours alone, and goes when the servers' data goes."""
+        return self.home / "stack"
+
+    @property
     def data(self) -> Path:
         """One folder per server."""
-        return self.home / "data"
+        return self.all / "data"
 
     @property
     def logs(self) -> Path:
         """One log per server, and supervisor's own."""
-        return self.home / "logs"
+        return self.all / "logs"
 
     @property
     def configuration(self) -> Path:
         """Supervisor's configuration; it carries credentials."""
-        return self.home / "supervisord.conf"
+        return self.all / "supervisord.conf"
 
     @property
     def socket(self) -> Path:
@@ -48,17 +54,17 @@ class Folders:
     @property
     def credentials(self) -> Path:
         """Every password of this home."""
-        return self.home / "credentials.json"
+        return self.all / "credentials.json"
 
     @property
     def ports(self) -> Path:
         """The ports chosen for this home."""
-        return self.home / "ports.json"
+        return self.all / "ports.json"
 
     @property
     def lock(self) -> Path:
         """Held while servers are being started, stopped or deleted."""
-        return self.home / "stack.lock"
+        return self.all / "lock"
 
     @property
     def digest(self) -> str:
@@ -77,12 +83,15 @@ class Folders:
         """
         if AWKWARD.intersection(str(self.home)) or not str(self.home).isprintable():
             raise StackError(
-                f"{self.home} holds a quote, a backslash, or one of ; # ` $: "
+                f"{self.home} holds a quote, a backslash, or one of ; # % ` $: "
                 "set AGENTRUNS_HOME to another folder"
             )
         try:
             self._make_home()
-            for folder in (self.data, self.logs, self.socket.parent):
+            for folder in (self.all, self.data):
+                _make_private(folder, passable=True)
+            self.lock.touch(mode=0o600)
+            for folder in (self.logs, self.socket.parent):
                 _make_private(folder)
         except OSError as error:
             raise StackError(
@@ -90,23 +99,39 @@ class Folders:
                 "that you may write to"
             ) from error
 
+    def remove(self) -> None:
+        """Delete everything that is ours, except the lock, which somebody may be waiting for."""
+        self.environment.unlink(missing_ok=True)
+        for folder in (self.data, self.logs, self.socket.parent):
+            shutil.rmtree(folder)
+        for file in (self.credentials, self.ports, self.configuration):
+            file.unlink(missing_ok=True)
+
     def _make_home(self) -> None:
         if not self.home.is_dir():
             self.home.mkdir(parents=True)
-            # Root's PostgreSQL runs as somebody else, who has to pass through, not to look.
-            self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            self.home.chmod(_mode(passable=True))
+        if self.all.exists() and not self.lock.exists() and any(self.all.iterdir()):
+            raise StackError(
+                f"{self.all} holds something else than our servers: move it away, or set "
+                "AGENTRUNS_HOME to another folder"
+            )
 
     def _runtime(self) -> Path:
-        inside = self.home / "run"
+        inside = self.all / "run"
         if len(os.fsencode(inside / "supervisor.sock")) <= SOCKET_BYTES:
             return inside
         return Path("/tmp", f"agentruns-{os.geteuid()}-{self.digest}")  # noqa: S108 - checked to be ours
 
 
-def _make_private(folder: Path) -> None:
+def _make_private(folder: Path, *, passable: bool = False) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise StackError(f"{folder} belongs to somebody else: remove it or have it removed")
-    # Root's PostgreSQL keeps its data in a folder of its own below `data`.
-    folder.chmod(0o711 if folder.name == "data" and os.geteuid() == 0 else 0o700)
+    folder.chmod(_mode(passable=passable))
+
+
+def _mode(*, passable: bool) -> int:
+    # Root's PostgreSQL runs as somebody else, who has to pass through, not to look.
+    return 0o711 if passable and os.geteuid() == 0 else 0o700

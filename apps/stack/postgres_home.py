@@ -27,9 +27,14 @@ class PostgresHome:
         """The one of this home."""
         inside, elsewhere = folders.data / "postgres", ELSEWHERE / folders.digest
         user = unprivileged_user()
-        if elsewhere.exists() or not may_enter(folders.data, user):
-            return cls(elsewhere, user)
-        return cls(inside, user)
+        if may_enter(folders.data, user) and not elsewhere.exists():
+            return cls(inside, user)
+        if inside.exists():
+            raise StackError(
+                f"PostgreSQL runs as '{user}', who can no longer reach its data in {inside}: "
+                "let others pass through the folders above it (chmod o+x)"
+            )
+        return cls(elsewhere, user)
 
     @property
     def data(self) -> Path:
@@ -38,7 +43,9 @@ class PostgresHome:
 
     def make(self) -> None:
         """Create what is missing."""
-        self.folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if self.folder.parent == ELSEWHERE:
+            ELSEWHERE.mkdir(parents=True, exist_ok=True)
+            ELSEWHERE.chmod(0o755)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         give(self.folder, self.user)
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def find_postgres(user: str | None, wanted: int | None, say: Say) -> PostgresPro
 
 
 def _usable(folder: Path, user: str | None, say: Say) -> PostgresPrograms:
-    if not may_enter(folder, user):
+    if not may_enter(folder / "postgres", user):
         folder = _copied(folder, say)
     return PostgresPrograms(folder, major_of(folder / "postgres", r"\) (\d+)", user))
 
@@ -84,16 +85,23 @@ def _copied(folder: Path, say: Say) -> Path:
 
 
 def _copy(root: Path, target: Path) -> None:
-    COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
+    COPIES.mkdir(parents=True, exist_ok=True)
+    COPIES.chmod(0o755)
     temporary = COPIES / f".{target.name}.{os.getpid()}"
     shutil.copytree(root, temporary / root.parent.name / root.name, symlinks=True)
     # A wheel keeps the libraries of its programs beside its package.
     if (libraries := root.parent.with_name(f"{root.parent.name}.libs")).is_dir():
         shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
-    for folder in (temporary, temporary / root.parent.name):
-        folder.chmod(0o755)
+    for path in (temporary, *temporary.rglob("*")):
+        _open_to_all(path)
     try:
         temporary.rename(target)
     except OSError:
         # Another home has copied the same programs in the meantime.
         shutil.rmtree(temporary)
+
+
+def _open_to_all(path: Path) -> None:
+    if not path.is_symlink():
+        mode = path.stat().st_mode
+        path.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))

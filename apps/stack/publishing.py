@@ -30,18 +30,11 @@ def environment_text(site: Site) -> str:
 
 def open_stores(site: Site) -> None:
     """Bring PostgreSQL's schema up to date and create MinIO's buckets."""
-    try:
-        from storage.postgres.schema import migrate  # noqa: PLC0415 - a slow import
+    from storage.minio import make_buckets  # noqa: PLC0415 - a slow import
+    from storage.postgres.schema import migrate  # noqa: PLC0415 - a slow import
 
-        migrate(PostgresServer(site).url)
-    except Exception as error:
-        site.say(f"no schema yet: {error}")
-    try:
-        from storage.minio.buckets import make_buckets  # noqa: PLC0415 - a slow import
-
-        make_buckets(_settings(environment_of(site)))
-    except Exception as error:
-        site.say(f"no buckets yet: {error}")
+    migrate(PostgresServer(site).url)
+    make_buckets(_settings(environment_of(site)))
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:

@@ -1,6 +1,5 @@
 """Real servers on this machine, without containers."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,14 +66,14 @@ class Stack:
 
     def down(self) -> list[str]:
         """Stop every server, gently where possible; gives the names of those that ran."""
-        if not self._folders.home.is_dir():
+        if not self._folders.lock.exists():
             return []
         with self._changing():
             return self._stop()
 
     def reset(self) -> list[str]:
         """Stop every server and delete their data, logs, ports and credentials."""
-        if not self._folders.home.is_dir():
+        if not self._folders.lock.exists():
             return []
         with self._changing():
             stopped = self._stop()
@@ -170,16 +169,7 @@ class Stack:
 
     def _delete(self) -> None:
         PostgresHome.of(self._folders).remove()
-        folders = self._folders
-        for folder in (folders.data, folders.logs, folders.socket.parent):
-            shutil.rmtree(folder, ignore_errors=False)
-        for file in (
-            folders.environment,
-            folders.credentials,
-            folders.ports,
-            folders.configuration,
-        ):
-            file.unlink(missing_ok=True)
+        self._folders.remove()
 
     def _wanted(self, *, prefect: bool) -> tuple[type[Server], ...]:
         # Whoever needs the stores only must not take Prefect away from somebody else.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
+from apps.stack.ports import is_free
 from apps.stack.servers.server import Server
 from apps.stack.supervising import Kept
 from storage.health import timed_health
@@ -47,17 +48,29 @@ def states_of(servers: Sequence[Server], kept: Mapping[str, Kept]) -> list[Serve
 
 
 def _state(server: Server, kept: Kept | None) -> ServerStatus:
-    health = timed_health(server.name, lambda: server.version(PROBE_SECONDS), PROBE_SECONDS)
+    # Asking a server that is off would only cost time.
+    version = None if _is_off(server, kept) else _version(server)
     return ServerStatus(
         name=server.name,
-        state=_word(health.healthy, kept),
+        state=_word(kept, answers=version is not None),
         address=server.address,
-        version=health.detail if health.healthy else None,
+        version=version,
         pid=kept.pid if kept else None,
     )
 
 
-def _word(answers: bool, kept: Kept | None) -> str:
+def _is_off(server: Server, kept: Kept | None) -> bool:
+    if kept is not None:
+        return kept.pid is None
+    return not server.listens or is_free(server.site.ports[server.name])
+
+
+def _version(server: Server) -> str | None:
+    health = timed_health(server.name, lambda: server.version(PROBE_SECONDS), PROBE_SECONDS)
+    return health.detail if health.healthy else None
+
+
+def _word(kept: Kept | None, *, answers: bool) -> str:
     if kept is None:
         return "unsupervised" if answers else "stopped"
     if kept.state in {"RUNNING", "STARTING"} and answers:

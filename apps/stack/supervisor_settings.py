@@ -89,6 +89,6 @@ def _plain(value: str | Path) -> str:
     if AWKWARD.intersection(text) or not text.isprintable():
         # Supervisor has no way to write these down.
         raise StackError(
-            f"{text} holds a quote, a backslash, or one of ; # ` $: move it to another folder"
+            f"{text} holds a quote, a backslash, or one of ; # % ` $: move it to another folder"
         )
-    return text.replace("%", "%%")
+    return text
