@@ -53,7 +53,5 @@ def _session_settings(statement_seconds: float) -> str:
         "timezone": "UTC",
         "statement_timeout": milliseconds,
         "idle_in_transaction_session_timeout": max(milliseconds, 60_000),
-        # A generic plan cannot know which optional filters are NULL, so it would use no index.
-        "plan_cache_mode": "force_custom_plan",
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())

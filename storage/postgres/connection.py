@@ -31,7 +31,14 @@ class Database:
         self._pool: ConnectionPool[PgConnection] | None = None
         self._opening = Lock()
         # A malformed URL is told at once, without any I/O.
-        self._parameters = {**parameters(url, seconds), "context": _our_adapters()}
+        self._parameters = {
+            **parameters(url, seconds),
+            "context": _our_adapters(),
+            # A prepared statement soon gets a generic plan, which cannot know which optional
+            # filters are NULL and so uses no index. (plan_cache_mode would cost the checks of
+            # foreign keys a planning each.)
+            "prepare_threshold": None,
+        }
 
     @contextmanager
     def connection(self, seconds: float | None = None) -> Iterator[PgConnection]:
