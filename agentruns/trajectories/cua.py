@@ -16,6 +16,7 @@ from agentruns.trajectories import cua_metadata
 from agentruns.trajectories.cua_artifacts import read_artifact
 from agentruns.trajectories.cua_folder import (
     ARTIFACT,
+    CALLS,
     METADATA,
     TURN,
     Artifact,
