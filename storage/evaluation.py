@@ -1,0 +1,236 @@
+"""Evaluation passes: every ended task is judged once by each scorer on all its evidence."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from heapq import nsmallest
+from json import JSONEncoder
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from agentruns.models import new_id, utcnow
+from agentruns.scoring import Score, Scorer, Tally, TaskEvidence, judge
+from storage.errors import StoreUnavailable
+from storage.evidence import BATCH_SECONDS, START, PassOrder, Place, Seen, gather
+from storage.mongo import MongoAdapter
+from storage.postgres import PostgresAdapter
+from storage.postgres.connection import PgConnection
+from storage.postgres.queries import query
+from storage.retries import retried
+
+#: Any number that nobody else locks: "evaluate" in ASCII.
+_LOCK = 0x6576616C75617465
+_SECONDS_BETWEEN_TRIES = 0.5
+#: No pass takes longer.
+_PASS_SECONDS = 24 * 3600.0
+#: How many of the worst tasks are kept for the report.
+WORST = 10
+
+_as_json = JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+class Counts(NamedTuple):
+    """Tasks of a pass; `eligible` is the sum of the others."""
+
+    eligible: int
+    """Ended tasks that the pass looked at."""
+    evaluated: int
+    """Judged by every scorer whose verdict was missing."""
+    skipped: int
+    """Judged on all their evidence before."""
+    failed: int
+    """At least one scorer could not judge; the others' verdicts are stored."""
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What came of some tasks; batches add up."""
+
+    reached: Place | None = START
+    """The last task; None when no task is left."""
+    evaluated: int = 0
+    skipped: int = 0
+    failed: int = 0
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """By scorer, the verdicts on these tasks that hold now."""
+    worst: list[tuple[float, UUID]] = field(default_factory=list)
+    """The lowest scores of the last scorer, and their tasks."""
+
+    @property
+    def judged(self) -> int:
+        """Tasks of which a verdict was missing."""
+        return self.evaluated + self.failed
+
+    def __iadd__(self, other: Self) -> Self:
+        self.reached = other.reached
+        self.evaluated += other.evaluated
+        self.skipped += other.skipped
+        self.failed += other.failed
+        for scorer, tally in other.tallies.items():
+            self.tallies.setdefault(scorer, Tally()).__iadd__(tally)
+        self.worst = nsmallest(WORST, self.worst + other.worst)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVerdict:
+    """One scorer's verdict beside the task that it is about."""
+
+    id: UUID
+    agent_id: str
+    title: str
+    status: str
+    score: float | None
+    report: str
+
+
+class EvaluationStore:
+    """Reads the evidence of tasks from both databases and keeps the verdicts on them."""
+
+    def __init__(self, postgres: PostgresAdapter, mongo: MongoAdapter) -> None:
+        self._postgres = postgres
+        self._mongo = mongo
+
+    @contextmanager
+    def only_pass(self, wait_seconds: float) -> Iterator[None]:
+        """Be the only pass while this lasts; the end of the process ends it, too.
+
+        Raises:
+            StoreUnavailable: when another pass is still running after `wait_seconds`.
+        """
+        with self._postgres.connection(_PASS_SECONDS) as connection:
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            _lock(connection, time.monotonic() + wait_seconds)
+            yield
+
+    @retried
+    def open_pass(self, pass_id: UUID, order: PassOrder) -> None:
+        """Note that a pass begins."""
+        told = asdict(order)
+        told["since"] = order.since and order.since.isoformat()
+        versions = _as_json({scorer.name: scorer.version for scorer in order.selected()})
+        with self._postgres.connection() as connection:
+            connection.execute(
+                query("open_pass"),
+                {"id": pass_id, "scorers": versions, "parameters": _as_json(told)},
+            )
+
+    @retried
+    def evaluate_batch(
+        self, pass_id: UUID, order: PassOrder, after: Place, room: int
+    ) -> BatchResult:
+        """Judge the next tasks after a place, `room` at most; doing it again changes nothing."""
+        tasks, last = gather(self._postgres, self._mongo, order, after, room)
+        if not tasks:
+            return BatchResult(reached=None)
+        judging = _Judging(order.selected())
+        with self._postgres.connection(BATCH_SECONDS) as connection:
+            _store(connection, pass_id, judging.rows(tasks))
+            _count(connection, pass_id, judging.batch, after, tasks[-1].place)
+        judging.batch.reached = None if last else tasks[-1].place
+        return judging.batch
+
+    @retried
+    def close_pass(self, pass_id: UUID, errors: Mapping[str, str]) -> Counts:
+        """Note that a pass is over, and which scorers failed with which error."""
+        with self._postgres.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(query("close_pass"), {"id": pass_id, "errors": _as_json(errors)})
+            return Counts(*cursor.fetchall()[0])
+
+    @retried
+    def verdicts_of(self, task_ids: Sequence[UUID], scorer: Scorer) -> list[TaskVerdict]:
+        """The newest verdicts of a scorer on these tasks, the worst first."""
+        told = {"ids": list(task_ids), "scorer": scorer.name, "version": scorer.version}
+        with (
+            self._postgres.connection() as connection,
+            connection.cursor(row_factory=class_row(TaskVerdict)) as cursor,
+        ):
+            return cursor.execute(query("verdicts_of_tasks"), told).fetchall()
+
+
+class _Judging:
+    """Judges tasks one by one, on their way into the table."""
+
+    def __init__(self, scorers: tuple[Scorer, ...]) -> None:
+        self._scorers = scorers
+        self._scores: list[tuple[float, UUID]] = []
+        self.batch = BatchResult(tallies={scorer.name: Tally() for scorer in scorers})
+
+    def rows(self, tasks: Sequence[Seen]) -> Iterator[tuple[Any, ...]]:
+        """A row for each verdict that was missing."""
+        for task in tasks:
+            for scorer, score in task.known.items():
+                self._tell(scorer, score, task.place)
+            if task.evidence is None:
+                self.batch.skipped += 1
+            else:
+                yield from self._judged(task, task.evidence)
+        self.batch.worst = nsmallest(WORST, self._scores)
+
+    def _judged(self, task: Seen, evidence: TaskEvidence) -> Iterator[tuple[Any, ...]]:
+        missing = [scorer for scorer in self._scorers if scorer.name not in task.known]
+        verdicts, failures = judge(evidence, missing)
+        about = _About(evidence)
+        for scorer, score in verdicts:
+            self._tell(scorer.name, score.value, task.place)
+            yield about.row(scorer, score)
+        for scorer, error in failures:
+            self.batch.tallies[scorer.name].add_failure(error)
+        self.batch.failed += bool(failures)
+        self.batch.evaluated += not failures
+
+    def _tell(self, scorer: str, score: float | None, place: Place) -> None:
+        self.batch.tallies[scorer].add(score)
+        if score is not None and scorer == self._scorers[-1].name:
+            self._scores.append((score, place.task_id))
+
+
+class _About:
+    """What all rows on one task have in common."""
+
+    __slots__ = ("_task", "_when")
+
+    def __init__(self, evidence: TaskEvidence) -> None:
+        # As text, made once: the driver would turn each of them into text for each row.
+        self._task = (str(evidence.task_id), evidence.agent_id)
+        self._when = (evidence.digest(), str(evidence.evidence_at))
+
+    def row(self, scorer: Scorer, score: Score) -> tuple[Any, ...]:
+        verdict = (scorer.name, scorer.version, score.value, score.reason, _as_json(score.metrics))
+        return (str(new_id()), *self._task, *verdict, *self._when)
+
+
+def _lock(connection: PgConnection, deadline: float) -> None:
+    while not connection.execute(query("hold_the_pass"), {"key": _LOCK}).fetchall()[0][0]:
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(
+                "Another evaluation pass is running: start this one again when it has ended."
+            )
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _store(connection: PgConnection, pass_id: UUID, rows: Iterator[tuple[Any, ...]]) -> None:
+    connection.execute(query("make_room_for_verdicts"))
+    with connection.cursor() as cursor, cursor.copy(query("copy_verdicts")) as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.execute(query("store_verdicts"), {"pass_id": pass_id, "created_at": utcnow()})
+
+
+def _count(
+    connection: PgConnection, pass_id: UUID, batch: BatchResult, after: Place, reached: Place
+) -> None:
+    told = {
+        "id": pass_id,
+        "evaluated": batch.evaluated,
+        "skipped": batch.skipped,
+        "failed": batch.failed,
+        "after_agent_id": after.agent_id,
+        "after_task_id": after.task_id,
+        "reached_agent_id": reached.agent_id,
+        "reached_task_id": reached.task_id,
+    }
+    connection.execute(query("count_batch"), told)
