@@ -51,6 +51,13 @@ def short_folder() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def short_folders() -> Iterator[Path]:
+    """The same for all tests of a file."""
+    with _short_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def stack(clean_environment: None) -> Iterator["Stack"]:
     """MongoDB, PostgreSQL and MinIO, running."""

@@ -10,6 +10,7 @@ from apps.stack.errors import StackError
 from apps.stack.folders import Folders
 from apps.stack.postgres_programs import PostgresPrograms
 from apps.stack.privileges import as_user, give, may_enter, unprivileged_user
+from apps.stack.processes import NoSuchProcess, Process, is_postgres_of
 
 #: For homes below a folder that only root may enter.
 ELSEWHERE = Path("/var/lib/agentruns")
@@ -53,6 +54,16 @@ class PostgresHome:
         """Delete all data."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
+
+    def forget_crash(self) -> None:
+        """Remove a lock whose process id now belongs to another program, as after a reboot."""
+        lock = self.data / "postmaster.pid"
+        try:
+            owner = Process(int(lock.read_text().split()[0]))
+        except (FileNotFoundError, ValueError, IndexError, NoSuchProcess):
+            return
+        if not is_postgres_of(owner, str(self.data)):
+            lock.unlink()
 
     def major(self) -> int | None:
         """The major version of PostgreSQL that made the data; None when there is none."""

@@ -3,13 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 Process: TypeAlias = psutil.Process
+NoSuchProcess = psutil.NoSuchProcess
 
 #: Every process that supervisor starts carries this name in its environment.
 MARK = "AGENTRUNS_STACK"
@@ -33,7 +34,7 @@ def end_processes(processes: Sequence[Process]) -> list[int]:
     """Ask, then force processes to end; gives those that are left."""
     for process in processes:
         # PostgreSQL takes the polite signal as: wait until every client has left.
-        polite = signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM
+        polite = signal.SIGINT if _told(process.name) == "postgres" else signal.SIGTERM
         _send(process, polite)
     stubborn = wait_for_end(processes, PATIENCE_SECONDS)
     for process in stubborn:
@@ -49,21 +50,28 @@ def wait_for_end(processes: Sequence[Process], seconds: float) -> list[Process]:
     return left
 
 
+def is_postgres_of(process: Process, data: str) -> bool:
+    """Whether this is a PostgreSQL that works on this data.
+
+    Its children overwrite their environment and command line with their title. Where they work
+    is a secret, even to root, in a container without the right to trace.
+    """
+    return _told(process.name) == "postgres" and (
+        data in (_told(process.cmdline) or []) or _told(process.cwd) == data
+    )
+
+
 def _belongs(process: Process, home: str, postgres_data: str) -> bool:
+    environment = _told(process.environ) or {}
+    return environment.get(MARK) == home or is_postgres_of(process, postgres_data)
+
+
+def _told(question: Callable[[], Any]) -> Any:
+    """What the system tells of a process; None when it may not, or when the process has gone."""
     try:
-        if process.environ().get(MARK) == home:
-            return True
-        # PostgreSQL's own children overwrite their environment with their title.
-        return bool(process.name() == "postgres" and process.cwd() == postgres_data)
+        return question()
     except (psutil.Error, OSError):
-        return False
-
-
-def _name(process: Process) -> str:
-    try:
-        return str(process.name())
-    except psutil.Error:
-        return ""
+        return None
 
 
 def _lives(process: Process) -> bool:

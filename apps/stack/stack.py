@@ -41,7 +41,7 @@ class Stack:
     """The local servers of one home."""
 
     def __init__(self, home: Path, say: Callable[[str], None] = say_on_stderr) -> None:
-        self._folders = Folders(Path(home).expanduser().absolute())
+        self._folders = Folders(Path(home).expanduser().resolve())
         self._supervisor = Supervisor(self._folders)
         self._say = say
 
@@ -156,16 +156,15 @@ class Stack:
 
     def _stop(self) -> list[str]:
         running = [name for name, kept in self._supervisor.states().items() if kept.pid]
-        processes = self._processes()
+        kept = self._supervisor.pids()
         self._supervisor.stop()
-        left = wait_for_end(processes, PATIENCE_SECONDS + 5) if running else processes
-        # Flows may have started programs of their own while we were waiting.
-        stubborn = end_processes([*left, *self._processes()])
-        if stubborn:
+        wait_for_end([each for each in self._processes() if each.pid in kept], PATIENCE_SECONDS + 5)
+        # What flows started, and what a killed supervisor left behind.
+        if stubborn := end_processes(self._processes()):
             raise StackError(
                 f"processes {stubborn} could not be ended: end them as their owner or as root"
             )
-        return running or sorted({process.name() for process in left})
+        return running
 
     def _delete(self) -> None:
         PostgresHome.of(self._folders).remove()

@@ -61,6 +61,11 @@ class Supervisor:
             for each in found
         }
 
+    def pids(self) -> set[int]:
+        """Its own process and those of the servers that it keeps."""
+        servers = {kept.pid for kept in self.states().values() if kept.pid}
+        return servers | {self._call("getPID")} if servers else servers
+
     def keep(self, programs: Mapping[str, Program]) -> None:
         """Know these programs, and no others; those that already run as told go on."""
         write_private(self._folders.configuration, configuration_text(self._folders, programs))

@@ -27,6 +27,7 @@ class PostgresServer(Server):
         """Create its data when there is none."""
         home = PostgresHome.of(self.site.folders)
         home.make()
+        home.forget_crash()
         found = find_postgres(home.user, home.major(), self.site.say)
         if home.major() is None:
             self.site.say("creating PostgreSQL's data")
