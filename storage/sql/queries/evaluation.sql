@@ -1,8 +1,8 @@
--- name: open_pass
+-- name: open_pass!
 -- A pass that has not looked at anything yet.
 INSERT INTO evaluation_passes (id, scorers, parameters) VALUES (:id, :scorers, :parameters);
 
--- name: count_batch
+-- name: count_batch!
 -- Add a batch to the counts of its pass, unless it was added before its reply got lost.
 UPDATE evaluation_passes
 SET eligible = eligible + :evaluated + :skipped + :failed,
@@ -126,18 +126,18 @@ LEFT JOIN progress USING (id)
 LEFT JOIN files USING (id)
 ORDER BY page.agent_id, page.id;
 
--- name: make_room_for_verdicts
+-- name: make_room_for_verdicts!
 -- Where the verdicts of a batch wait for `store_verdicts`.
 CREATE TEMP TABLE incoming_verdicts (
     id uuid, task_id uuid, agent_id text, scorer text, scorer_version text, score float8,
     report text, metrics jsonb, evidence_digest text, evidence_at timestamptz
 ) ON COMMIT DROP;
 
--- name: copy_verdicts
+-- name: copy_verdicts!
 -- The way into that table.
 COPY incoming_verdicts FROM STDIN;
 
--- name: store_verdicts
+-- name: store_verdicts!
 -- New verdicts; one on equal evidence stays, and covers the newer moment as well.
 INSERT INTO evaluations AS known (
     id, task_id, agent_id, pass_id, scorer, scorer_version, score, report, metrics,
