@@ -18,9 +18,10 @@ from tasks.recording import close_task, closed_in_any_case, open_task, run_attem
 
 
 @flow(flow_run_name="record-{agent_id}", persist_result=False)
-def record_agent_run(
+def record_agent_run(  # noqa: PLR0913 - the fields of the form in Prefect's UI
     agent_id: str,
     command: Annotated[list[str], Field(min_length=1)],
+    *,
     title: str | None = None,
     description: str | None = None,
     watch: list[str] | None = None,
@@ -53,7 +54,7 @@ def record_agent_run(
         attempts=attempts,
         metadata=metadata or {},
     )
-    open_task(plan)
+    plan = open_task(plan)
     with closed_in_any_case(plan):
         made = _attempts(plan)
         closing = close_task(plan, made)

@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from agentruns.models import Level, Status
+from agentruns.models import MAY_FOLLOW, Level, Status
 from agentruns.recording.attempt import (
     INTERRUPTED_PATIENCE_SECONDS,
     PATIENCE_SECONDS,
@@ -18,21 +18,47 @@ from agentruns.recording.attempt import (
 from agentruns.recording.plan import RunPlan
 from agentruns.recording.run_record import final_status
 from agentruns.recording.sink import Delivery, Sink
-from storage.errors import RecordRejected, StorageError, StoreUnavailable
+from storage.errors import RecordNotFound, RecordRejected, StorageError, StoreUnavailable
+from storage.postgres import PostgresAdapter
 from storage.stores import shared_stores
 from tasks.retries import store_task
 
 
 @store_task
-def open_task(plan: RunPlan) -> None:
-    """Make the task known as in progress, before anything is started.
+def open_task(plan: RunPlan) -> RunPlan:
+    """Make the task known as in progress, once every store is there; nothing is started before.
+
+    Returns:
+        The plan, with what is known already of a task that somebody else made.
 
     Raises:
-        RecordRejected: when it can't be kept; its id may be another agent's, or have ended.
+        RecordRejected: when the task cannot be recorded into.
+        StoreUnavailable: when a store is away.
     """
-    written = shared_stores().writer.write([plan.task(Status.IN_PROGRESS, {})])
+    stores = shared_stores()
+    stores.mongo.count_logs(plan.agent_id, [plan.task_id])
+    objects = stores.minio.health_check()
+    if not objects.healthy:
+        raise StoreUnavailable(objects.detail)
+    plan = _continued(plan, stores.postgres)
+    written = stores.writer.write([plan.task(Status.IN_PROGRESS, {})])
     if written.rejected:
         raise RecordRejected(f"The run can't be recorded: {written.rejected[0].reason}")
+    return plan
+
+
+def _continued(plan: RunPlan, postgres: PostgresAdapter) -> RunPlan:
+    try:
+        known = postgres.get_task(plan.task_id)
+    except RecordNotFound:
+        return plan
+    running = Status.IN_PROGRESS
+    if known.agent_id != plan.agent_id or running not in {known.status, *MAY_FOLLOW[known.status]}:
+        raise RecordRejected(
+            f"The task {plan.task_id} of {known.agent_id} is {known.status}, so {plan.agent_id} "
+            "can't record into it; leave the task id out to record a new task."
+        )
+    return plan.continuing(known)
 
 
 # Trying again is the plan's business: a second start of a command is not a repeated write.

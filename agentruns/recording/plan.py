@@ -42,6 +42,15 @@ class RunPlan(Record):
             _argument(option, value) for option, value in zip(options, self.command, strict=False)
         ]
 
+    def continuing(self, known: AgentTask) -> "RunPlan":
+        """The same plan for a task that is known: what is not told anew stays."""
+        told = {
+            "title": self.title or known.title,
+            "description": self.description or known.description,
+            "metadata": known.metadata | self.metadata,
+        }
+        return self.model_copy(update=told)
+
     def task(self, status: Status, facts: JsonObject) -> AgentTask:
         """The task as it is from this moment on, with its facts as metadata."""
         now = utcnow()
@@ -71,8 +80,10 @@ class RunPlan(Record):
 
 def _argument(option: str, value: str) -> str:
     """The value, judged by its own shape and by the option before it (`--api-key VALUE`)."""
-    name = option.lstrip("-") if option.startswith("-") else "argument"
-    return str(redact({name: clean_text(value)}).value[name])
+    # An option that brings its value along (`--x=y`) says nothing about the next argument.
+    name = option.lstrip("-") if option.startswith("-") and "=" not in option else ""
+    (shown,) = redact({name: clean_text(value)}).value.values()
+    return str(shown)
 
 
 def _clean(text: str) -> str:
