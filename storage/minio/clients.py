@@ -9,8 +9,8 @@ from minio import Minio
 from storage.settings import Settings
 
 #: The client's own default is five minutes for each of them, six times over.
-_CONNECT_SECONDS = 3.0
-_READ_SECONDS = 10.0
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
 
 
 def client(settings: Settings) -> Minio:
@@ -38,7 +38,7 @@ def signer(settings: Settings) -> Minio:
 
 def _http() -> urllib3.PoolManager:
     return urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         maxsize=16,
         cert_reqs="CERT_REQUIRED",
         ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),

@@ -60,7 +60,7 @@ def translated(address: str) -> Iterator[None]:
         ) from error
     except HTTPError as error:
         raise StoreUnavailable(
-            f"MinIO at {address} did not answer in time; see whether it runs and can be reached."
+            f"MinIO at {address} gives no answer; see whether it runs and can be reached."
         ) from error
     except MinioException as error:
         raise StorageError(f"MinIO at {address} failed with {type(error).__name__}.") from error

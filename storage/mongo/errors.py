@@ -35,7 +35,7 @@ def translated(address: str) -> Iterator[None]:
         yield
     except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
         raise StoreUnavailable(
-            f"MongoDB at {address} did not answer in time; see whether it runs and can be reached."
+            f"MongoDB at {address} gives no answer; see whether it runs and can be reached."
         ) from error
     except (DocumentTooLarge, BSONError, OverflowError) as error:
         raise RecordRejected(f"MongoDB cannot hold this document: {_first_line(error)}") from error
