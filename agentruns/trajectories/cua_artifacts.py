@@ -47,13 +47,15 @@ def _read_picture(run: Run, artifact: Artifact) -> Records:
         raise Unreadable(fault, len(content))
     kind = PICTURE_KINDS.get(artifact.name, "other")
     about = {"step": run.listing.steps[artifact.turn], "name": artifact.name, "kind": kind}
-    about["primary"] = kind == "after" or (kind == "annotated" and _stands_alone(run, artifact))
+    about["primary"] = kind == "after" or _stands_alone(run, artifact)
     yield run.upload(artifact.path, content, about)
 
 
 def _stands_alone(run: Run, artifact: Artifact) -> bool:
-    names = run.listing.pictured[artifact.turn]
-    return names == {artifact.name} and run.pictured_inline != artifact.turn
+    """Tell whether the annotated copy is the only picture that shows the step's result."""
+    others = run.listing.pictured[artifact.turn] & {"screenshot", "screenshot_after"}
+    is_copy = artifact.name == "screenshot_action"
+    return is_copy and not others and run.pictured_inline != artifact.turn
 
 
 def _read_answer(run: Run, artifact: Artifact) -> Records:
