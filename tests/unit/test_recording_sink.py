@@ -11,7 +11,6 @@ from agentruns.models import AnyRecord, LogEntry, new_id
 from agentruns.recording import sink as sink_module
 from agentruns.recording.sink import Sink
 
-
 Away = ConnectionError
 
 
