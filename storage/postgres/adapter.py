@@ -36,6 +36,7 @@ from storage.postgres.listing import (
     window,
 )
 from storage.postgres.queries import query
+from storage.postgres.transitions import replaces
 from storage.retries import retried
 from storage.settings import load_settings
 
@@ -151,8 +152,10 @@ class PostgresAdapter:
         known = self.get_task(task_id)
         if known.status is wanted:
             return known
-        told = {"status": wanted, "status_at": at or utcnow(), "finished_at": None}
-        self.store_rows(tasks=[AgentTask.model_validate(known.model_dump() | told)])
+        news = {"status": wanted, "status_at": at or utcnow(), "finished_at": None}
+        told = AgentTask.model_validate(known.model_dump() | news)
+        if replaces(told, known):
+            self.store_rows(tasks=[told])
         return self._expected(known.id, wanted)
 
     def add_progress_update(

@@ -1,0 +1,207 @@
+"""No query reads or sorts a whole table, however its optional filters are combined."""
+
+import hashlib
+from itertools import product
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from agentruns.models import AgentTask
+from storage.postgres.bulk import _TASKS
+from storage.postgres.queries import NAMES, query
+from storage.postgres.transitions import BY_TIME, ONE_WAY
+
+pytestmark = pytest.mark.slow
+
+#: Rows in each table.
+ROWS = 200_000
+#: What may be read and not used, or sorted, on the way to a page of 100 rows.
+FEW = ROWS // 20
+
+BIG = {"tasks", "task_progress", "evaluations", "binary_file_metadata"}
+
+FILL = """
+INSERT INTO tasks (id, agent_id, title, status, status_at, created_at)
+SELECT md5('task' || n)::uuid, 'agent' || n % 100, 'task ' || n,
+    CASE WHEN n % 1000 = 0 THEN 'in_progress' WHEN n % 10 = 0 THEN 'failed' ELSE 'completed' END,
+    timestamptz '2026-01-01Z' + n * interval '1 minute',
+    timestamptz '2026-01-01Z' + n * interval '1 minute'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO task_progress (id, task_id, agent_id, step, progress_percent, "timestamp")
+SELECT md5('step' || n)::uuid, md5('task' || n / 10 + 1)::uuid, 'agent' || (n / 10 + 1) % 100,
+    n % 10, n % 100, timestamptz '2026-01-01Z' + n * interval '10 seconds'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO binary_file_metadata (
+    id, agent_id, task_id, bucket, object_path, content_type, size_bytes, sha256, uploaded_at
+)
+SELECT md5('file' || n)::uuid, 'agent' || (n / 10 + 1) % 100, md5('task' || n / 10 + 1)::uuid,
+    CASE WHEN n % 50 = 0 THEN 'binaries' ELSE 'screenshots' END,
+    'agent' || (n / 10 + 1) % 100 || '/' || n,
+    CASE WHEN n % 100 = 0 THEN 'application/pdf' ELSE 'image/png' END,
+    n, repeat('a', 64), timestamptz '2026-01-01Z' + n * interval '10 seconds'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO evaluations (
+    id, task_id, agent_id, scorer, scorer_version, score, evidence_at, created_at
+)
+SELECT md5('verdict' || n)::uuid, md5('task' || n / 4 + 1)::uuid, 'agent' || (n / 4 + 1) % 100,
+    (ARRAY['outcome', 'efficiency', 'stability', 'overall'])[n % 4 + 1], '1', 0.5,
+    clock_timestamp(), timestamptz '2026-01-01Z' + n * interval '10 seconds'
+FROM generate_series(1, 200000) AS n;
+"""
+
+
+#: The id that `FILL` gives to a task in the middle.
+TASK = UUID(hashlib.md5(b"task7000", usedforsecurity=False).hexdigest())
+MIDDLE = {"after_at": "2026-01-20T00:00:00Z", "after_id": TASK}
+START = {"after_at": None, "after_id": None}
+TOLD = {"tasks": _TASKS.dump_json([AgentTask(agent_id="agent1", title="x")]).decode()}
+PROGRESS = dict.fromkeys(
+    ("id", "task_id", "agent_id", "step", "progress_percent", "message", "data", "timestamp")
+)
+FILE = dict.fromkeys(
+    (
+        *("id", "agent_id", "task_id", "bucket", "object_path", "content_type", "size_bytes"),
+        *("sha256", "etag", "metadata", "uploaded_at"),
+    )
+)
+VERDICT = dict.fromkeys(
+    (
+        *("id", "task_id", "agent_id", "pass_id", "scorer", "scorer_version", "score", "report"),
+        *("metrics", "evidence_digest", "created_at"),
+    )
+)
+BATCH = {
+    "scorers": ["outcome", "overall"],
+    "versions": ["1", "1"],
+    "after_task_id": TASK,
+    "size": 1000,
+    "room": 500,
+}
+
+
+def combined(**choices):
+    """Every combination of the filters, at the start of a list and in its middle."""
+    for values in product(*choices.values()):
+        for after in (START, MIDDLE):
+            yield dict(zip(choices, values, strict=True)) | {"rows": 101} | after
+
+
+CASES = {
+    "task": [{"id": TASK}],
+    "tasks_page": combined(agent_id=[None, "agent7"], status=[None, "completed", "in_progress"]),
+    "insert_tasks": [TOLD],
+    "advance_tasks": [TOLD | {"one_way": ONE_WAY, "by_time": BY_TIME}],
+    "start_tasks_earlier": [TOLD],
+    "lock_tasks": [{"ids": [TASK] * 1000}],
+    "touch_tasks": [{"ids": [TASK] * 1000}],
+    "progress_of_task": combined(task_id=[TASK]),
+    "recent_progress": combined(agent_id=[None, "agent7"]),
+    "insert_progress": [PROGRESS],
+    "merge_progress": [{}],
+    "file": [{"id": TASK}],
+    "files_page": combined(
+        bucket=[None, "screenshots", "binaries"],
+        task_id=[None, TASK],
+        agent_id=[None, "agent7"],
+        content_type=[None, "image/png", "application/pdf"],
+    ),
+    "insert_file": [FILE],
+    "merge_files": [{}],
+    "evaluations_page": combined(
+        task_id=[None, TASK],
+        agent_id=[None, "agent7"],
+        scorer=[None, "overall"],
+        scorer_version=[None, "1"],
+    ),
+    "insert_evaluation": [VERDICT],
+    "merge_evaluations": [{}],
+    "latest_scores": [{"task_ids": [TASK] * 100, "scorer": "overall"}],
+    "open_pass": [{"id": TASK, "scorers": Jsonb([]), "parameters": Jsonb({})}],
+    "count_batch": [
+        {"id": TASK, "evaluated": 1, "skipped": 1, "failed": 1, "reached_agent_id": "agent7"}
+        | {"reached_task_id": TASK, "after_agent_id": "", "after_task_id": TASK}
+    ],
+    "close_pass": [{"id": TASK, "errors": Jsonb({})}],
+    "hold_the_pass": [{"key": 1}],
+    "evidence_of_batch": [
+        BATCH | {"agent_id": agent, "since": since, "force": force, "after_agent_id": after}
+        for agent, since, force, after in product(
+            [None, "agent7"], [None, "2026-01-20T00:00:00Z"], [False, True], ["", "agent5"]
+        )
+    ],
+    "store_verdicts": [{"pass_id": TASK, "created_at": "2026-01-20T00:00:00Z"}],
+    "verdicts_of_tasks": [{"scorer": "overall", "version": "1", "ids": [TASK] * 100}],
+}
+#: Statements that have no plan.
+UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))}
+
+
+@pytest.fixture(scope="module")
+def filled(stack, template_database):
+    server = stack.environment()["POSTGRES_URL"]
+    name = f"{template_database}_filled"
+    url = f"{server.rpartition('/')[0]}/{name}"
+    with psycopg.connect(server, autocommit=True) as operator:
+        operator.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+        with psycopg.connect(url) as connection:
+            fill(connection)
+            for query_name in UNPLANNED:
+                if query(query_name).startswith("CREATE"):
+                    connection.execute(query(query_name))
+            for table in BIG - {"tasks"}:
+                connection.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table})")
+            yield connection
+        operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def fill(connection):
+    """Fill the tables before they have indexes and references, which is quicker."""
+    indexes = connection.execute(
+        "SELECT indexname, indexdef FROM pg_indexes"
+        " WHERE tablename = ANY(%s) AND indexname NOT IN (SELECT conname FROM pg_constraint)",
+        [list(BIG)],
+    ).fetchall()
+    references = connection.execute(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f'"
+    ).fetchall()
+    for table, name in references:
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}")
+    connection.execute(FILL)
+    for _, definition in indexes:
+        connection.execute(definition)
+    connection.execute("ANALYZE")
+    connection.commit()
+
+
+def test_every_query_is_looked_at():
+    assert set(CASES) | UNPLANNED == set(NAMES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_plan_reads_or_sorts_a_whole_table(filled, name):
+    for case in CASES[name]:
+        for node in nodes(plan(filled, name, case)):
+            kind, about = node["Node Type"], f"{name} with {case}: {node}"
+            assert not (kind == "Seq Scan" and node.get("Relation Name") in BIG), about
+            assert not (kind == "Sort" and node["Plan Rows"] > FEW), about
+            assert node.get("Rows Removed by Filter", 0) <= FEW, about
+
+
+def plan(connection, name, case):
+    """What PostgreSQL does for a query; reading ones are run, to count what they read in vain."""
+    how = "ANALYZE, " if query(name).lstrip().startswith(("SELECT", "WITH")) else ""
+    rows = connection.execute(f"EXPLAIN ({how}FORMAT JSON) {query(name)}", case)
+    return rows.fetchone()[0][0]["Plan"]
+
+
+def nodes(node):
+    yield node
+    for child in node.get("Plans", ()):
+        yield from nodes(child)
