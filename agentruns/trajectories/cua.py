@@ -2,37 +2,36 @@
 
 import stat
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from agentruns.cleaning import clean_text, picture_fault
-from agentruns.models import AnyRecord, Status, imported_id
+from agentruns.cleaning import picture_fault
+from agentruns.models import AnyRecord, Status
 from agentruns.trajectories import cua_metadata
 from agentruns.trajectories.cua_artifacts import read_artifact
+from agentruns.trajectories.cua_beginning import (
+    Metadata,
+    begin,
+    load_metadata,
+    trajectory_id_of,
+)
 from agentruns.trajectories.cua_folder import (
     ARTIFACT,
     CALLS,
     METADATA,
     TURN,
     Artifact,
-    Folder,
     list_folder,
 )
 from agentruns.trajectories.cua_run import Run
-from agentruns.trajectories.cua_time import Moment, from_folder, from_ticks
+from agentruns.trajectories.cua_time import from_ticks
 from agentruns.trajectories.files import (
-    LARGEST,
     Unreadable,
-    fingerprint,
-    parse_object,
     printable,
     read_content,
-    read_without_long_texts,
 )
 from agentruns.trajectories.reader import Problem
 
@@ -48,7 +47,7 @@ class CuaReader:
         """Tell whether the folder holds a run: a turn folder, or metadata that names a run."""
         if not _is_folder(path):
             return False
-        if METADATA in _names(path) and _metadata(path).document.get("trajectory_id"):
+        if METADATA in _names(path) and load_metadata(path).document.get("trajectory_id"):
             return True
         # Other formats have turn folders too, but no numbered files in them.
         return any(map(ARTIFACT.match, chain.from_iterable(map(_names, _turns(path)))))
@@ -75,10 +74,10 @@ class CuaReader:
     ) -> Records:
         """Everything in the folder, file by file, so that memory stays flat."""
         listing = list_folder(item)
-        metadata = _metadata(item)
+        metadata = load_metadata(item)
         yield from listing.problems
         yield from metadata.problems
-        run = _begin(item, agent_id, task_id, listing, metadata.document)
+        run = begin(item, agent_id, task_id, listing, metadata.document)
         yield from _opening(run, metadata, unfinished, is_known=task_id is not None)
         completed = metadata.document.get("status") == "completed"
         del metadata  # it may hold the pictures of the whole run
@@ -88,60 +87,7 @@ class CuaReader:
         yield from _closing(run, is_known=task_id is not None)
 
 
-class _Metadata(NamedTuple):
-    document: dict[str, Any]
-    sha256: str
-    problems: list[Problem]
-
-
-def _metadata(folder: Path) -> _Metadata:
-    try:
-        printed = fingerprint(folder, METADATA)
-        if printed.size_bytes <= LARGEST:
-            document = parse_object(read_content(folder, METADATA).data)
-            return _Metadata(document, printed.sha256, [])
-        document = parse_object(read_without_long_texts(folder, METADATA))
-    except Unreadable as fault:
-        return _Metadata({}, "", [Problem(METADATA, fault.offset, fault.reason)])
-    reason = f"The file has {printed.size_bytes} bytes; its long texts and pictures were left out."
-    return _Metadata(document, printed.sha256, [Problem(METADATA, None, reason)])
-
-
-def _begin(
-    folder: Path, agent_id: str, task_id: UUID | None, listing: Folder, metadata: dict[str, Any]
-) -> Run:
-    name = _trajectory_id(folder, metadata)
-    began = from_ticks(metadata.get("created_at"))
-    moment = Moment(began, "file") if began else from_folder(folder, name)
-    known = task_id or imported_id("cua", "task", agent_id, name, _first_sha256(folder, listing))
-    run = Run(folder, agent_id, known, listing, moment)
-    run.ended = _last_moment(folder, listing)
-    return run
-
-
-def _trajectory_id(folder: Path, metadata: dict[str, Any]) -> str:
-    said = metadata.get("trajectory_id")
-    return clean_text(said)[:300] if isinstance(said, str) and said else printable(folder.name)
-
-
-def _first_sha256(folder: Path, listing: Folder) -> str:
-    """Keeps two runs apart that share a name: their first files differ."""
-    try:
-        return fingerprint(folder, listing.artifacts[0].path).sha256
-    except (IndexError, Unreadable):
-        return ""
-
-
-def _last_moment(folder: Path, listing: Folder) -> datetime | None:
-    last = next((a for a in reversed(listing.artifacts) if a.type == "json"), None)
-    try:
-        data = read_content(folder, last.path).data if last else b""
-        return from_ticks(parse_object(data).get("created_at"))
-    except Unreadable:
-        return None
-
-
-def _opening(run: Run, metadata: _Metadata, unfinished: Status, *, is_known: bool) -> Records:
+def _opening(run: Run, metadata: Metadata, unfinished: Status, *, is_known: bool) -> Records:
     document = metadata.document
     if "created_at" in document and not from_ticks(document["created_at"]):
         yield Problem(METADATA, None, "created_at holds no possible time.")
@@ -150,7 +96,7 @@ def _opening(run: Run, metadata: _Metadata, unfinished: Status, *, is_known: boo
         yield Problem(
             METADATA, None, "The status is none that is known; it is taken as unfinished."
         )
-    about = cua_metadata.describe_run(run, document, _trajectory_id(run.folder, document))
+    about = cua_metadata.describe_run(run, document, trajectory_id_of(run.folder, document))
     if not is_known:
         yield cua_metadata.task_of(run, document, about, status or unfinished)
     yield from cua_metadata.message_pictures(run, about)
@@ -195,12 +141,12 @@ def _loose(run: Run) -> Records:
 
 
 def _closing(run: Run, *, is_known: bool) -> Records:
-    metadata = _metadata(run.folder)
+    metadata = load_metadata(run.folder)
     if not metadata.sha256:
         return
     yield from cua_metadata.balance(run, metadata.document, metadata.sha256)
     if is_known:
-        name = _trajectory_id(run.folder, metadata.document)
+        name = trajectory_id_of(run.folder, metadata.document)
         about = cua_metadata.describe_run(run, metadata.document, name)
         yield cua_metadata.note(run, about, metadata.sha256)
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from agentruns.cleaning import clip_text
+from agentruns.cleaning import clean_json, clip_text
 
 #: Longer literals are left as text: parsing one costs a hundred times its size.
 LONGEST_LITERAL = 100_000
@@ -47,8 +47,9 @@ def action_of(item: dict[str, Any]) -> dict[str, Any]:
     """The action of a computer call or a function call, as one kind of object."""
     if item.get("type") == "function_call" or "arguments" in item:
         arguments = unpacked(item.get("arguments"))
-        return {"type": item.get("name") or "function", "arguments": arguments}
-    return as_object(item.get("action"))
+        action = {"type": item.get("name") or "function", "arguments": arguments}
+        return as_object(clean_json(action))
+    return as_object(clean_json(item.get("action")))
 
 
 def describe(action: dict[str, Any]) -> str:
@@ -128,7 +129,7 @@ def error_in(output: Any) -> str | None:
     value = as_object(unpacked(output))
     error = value.get("error")
     if error:
-        return error if isinstance(error, str) else json.dumps(error, default=str)
+        return error if isinstance(error, str) else json.dumps(clean_json(error))
     return "the call reported no success" if value.get("success") is False else None
 
 

@@ -1,7 +1,6 @@
 """What is known of a cua run while its files are read one by one."""
 
 import hashlib
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,7 +72,7 @@ def plain(text: str) -> str:
 
 
 def _amounts(usage: dict[str, Any]) -> dict[str, float]:
-    return {k: v for k, v in usage.items() if type(v) in {int, float} and math.isfinite(v)}
+    return {k: v for k, v in usage.items() if type(v) in {int, float} and abs(v) < 1e15}
 
 
 @dataclass(slots=True)
