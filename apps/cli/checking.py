@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
-from apps.cli.prefect_server import use_prefect
+from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import table, yes_no
 from apps.cli.terminal import Terminal
 
@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 def health(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
     """Ask every store, the Prefect server and the pipeline itself how they are.
 
-    Exit code 1 when one of them is not well.
+    Exit code 3 when a store or Prefect is not well, 1 when only the pipeline is behind.
 
     Example: `agentruns check health`
 
     Args:
         terminal: Where to print.
     """
-    use_prefect(terminal)
-    with terminal.working("Checking the health"):
-        # Late: the flow brings Prefect, which takes two seconds.
+    with terminal.working("Checking the health"), prefect_server(terminal):
         from flows.check_health import check_health
 
         report = check_health()
-    code = ExitCode.GOOD if report.healthy else ExitCode.NOT_GOOD
-    return Answer(report.model_dump(mode="json"), as_text(report), code)
+    return Answer(report.model_dump(mode="json"), as_text(report), code_of(report))
+
+
+def code_of(report: "HealthReport") -> ExitCode:
+    """Whether a server is away, or only the pipeline is behind."""
+    if report.away:
+        return ExitCode.AWAY
+    return ExitCode.GOOD if report.healthy else ExitCode.NOT_GOOD
 
 
 def as_text(report: "HealthReport") -> RenderableType:
@@ -42,4 +46,4 @@ def as_text(report: "HealthReport") -> RenderableType:
         for check in report.checks
     ]
     verdict = "Everything is well." if report.healthy else "Not everything is well."
-    return Group(table("Check", "State", "Took", "What was seen", rows=rows), verdict)
+    return Group(table("Check", "State", "Took", "What was seen", rows=rows), "", verdict)

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from apps.cli.answer import Answer
-from apps.cli.prefect_server import use_prefect
+from apps.cli.prefect_server import prefect_server
 from apps.cli.terminal import Terminal
 
 
@@ -17,9 +17,7 @@ def deploy(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
     Args:
         terminal: Where to print.
     """
-    use_prefect(terminal)
-    with terminal.working("Deploying"):
-        # Late: Prefect takes two seconds.
+    with terminal.working("Deploying"), prefect_server(terminal):
         from apps.deploying import deploy as deploy_flows
 
         names = deploy_flows()

@@ -53,7 +53,11 @@ def explain(error: BaseException) -> Explanation:
 
 
 def _as_sentence(words: str) -> str:
-    return words if words.endswith((".", "!", "?")) else f"{words}."
+    """The first line as a sentence; what follows it, a program's output, is for `--debug`."""
+    first, _, rest = words.strip().partition("\n")
+    first = first.rstrip(": ")
+    sentence = first if first.endswith((".", "!", "?")) else f"{first}."
+    return f"{sentence} Add --debug to see the rest." if rest else sentence
 
 
 def _of_command(error: BaseException) -> Found:

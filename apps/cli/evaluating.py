@@ -8,20 +8,20 @@ from rich.console import Group, RenderableType
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
-from apps.cli.prefect_server import use_prefect
+from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import score_text, table
 from apps.cli.terminal import Terminal
-from apps.cli.values import AgentIdFilter, Flag, PositiveOrAll, Since, moment
+from apps.cli.values import AgentIdFilter, Flag, PositiveOrAll, ScorerNames, Since, moment
 
 if TYPE_CHECKING:
-    from flows.evaluate_tasks import PassResult
+    from tasks.evaluation_report import PassResult
 
 
 def evaluate(  # noqa: PLR0913 - one parameter an option
     *,
     agent: AgentIdFilter = None,
     since: Since = None,
-    scorer: list[str] | None = None,
+    scorer: ScorerNames = None,
     force: Flag = False,
     limit: PositiveOrAll = None,
     terminal: Annotated[Terminal, Parameter(parse=False)],
@@ -38,9 +38,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         limit: At most so many tasks.
         terminal: Where to print.
     """
-    use_prefect(terminal)
-    with terminal.working("Evaluating"):
-        # Late: the flow brings Prefect, which takes two seconds.
+    with terminal.working("Evaluating"), prefect_server(terminal):
         from flows.evaluate_tasks import evaluate_tasks
 
         result = evaluate_tasks(
@@ -57,22 +55,24 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 def as_text(result: "PassResult") -> RenderableType:
     """What a pass did, and the mean score by scorer with its interval."""
     counts = (
-        f"{result.evaluated} of {result.eligible} tasks evaluated, "
-        f"{result.skipped} skipped, {result.failed} failed."
+        f"{result.evaluated} of {result.eligible} ended tasks evaluated, "
+        f"{result.skipped} up to date, {result.failed} failed."
     )
-    if not result.scores:
-        return f"{counts} Nothing is new since the last pass; --force evaluates again."
+    if not result.eligible:
+        return "No task has ended yet; 'agentruns tasks list' shows what is recorded."
     rows = [
         (
             name,
             str(score.n),
             score_text(score.mean),
             _interval(score.ci_low, score.ci_high),
+            str(score.not_applicable),
+            str(score.failed),
         )
         for name, score in result.scores.items()
     ]
-    scores = table("Scorer", "Tasks", "Mean", "95 % interval", rows=rows)
-    return Group(scores, counts, "See 'agentruns tasks list' for the score of each task.")
+    scores = table("Scorer", "Tasks", "Mean", "95 % interval", "Not scored", "Failed", rows=rows)
+    return Group(scores, "", counts, "See 'agentruns tasks list' for the score of each task.")
 
 
 def _interval(low: float | None, high: float | None) -> str:

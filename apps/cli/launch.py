@@ -1,5 +1,6 @@
 """From the words a user typed to an exit code: parse, run, print, explain."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,9 @@ def launch(
         debug: Show the traceback of an error, and the logs of Prefect.
     """
     terminal = Terminal(json=json, debug=debug, plain=no_color or wants_plain(()))
+    if not debug:
+        # That a store was asked again matters only when it fails, and then the error says so.
+        logging.getLogger("storage.retries").setLevel(logging.ERROR)
     try:
         return _called(words, terminal)
     except KeyboardInterrupt:

@@ -26,27 +26,40 @@ QUIET = {
 SECONDS = 3.0
 
 
-def use_prefect(terminal: Terminal) -> None:
-    """Point Prefect at its server; to be called before anything imports Prefect.
+@contextmanager
+def prefect_server(terminal: Terminal) -> Iterator[None]:
+    """Run flows against the Prefect server that is there, without Prefect talking in between.
+
+    Flows are imported inside, as Prefect reads its settings when it is first imported.
 
     Raises:
         CommandError: when no server is known, it does not answer, or it refuses us.
     """
     os.environ.update(_known_server())
+    quieten(terminal)
+    _ask(_address())
+    # Late: this takes two seconds, and sets the handlers up.
+    import prefect.main  # noqa: F401
+
+    with _quiet_engine(terminal):
+        yield
+
+
+def quieten(terminal: Terminal) -> None:
+    """Let Prefect say no more than is needed; to be called before it is imported."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     if terminal.debug:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "NOTSET"
     if terminal.plain:
         os.environ["PREFECT_LOGGING_COLORS"] = "false"
-    _ask(_address())
 
 
 @contextmanager
-def quiet_engine(terminal: Terminal) -> Iterator[None]:
-    """Keep the engine's own words about failed runs off the terminal; the server gets them all.
+def _quiet_engine(terminal: Terminal) -> Iterator[None]:
+    """Keep the engine's words about a failed run off the terminal; the server gets them all.
 
-    What it says there, with a traceback, the command says in one sentence.
+    What it says there with a traceback, the command says in one sentence.
     """
     handlers = () if terminal.debug else tuple(logging.getLogger().handlers)
     for handler in handlers:

@@ -11,13 +11,22 @@ from apps.cli.answer import Answer
 from apps.cli.echoing import Echo
 from apps.cli.errors import CommandError
 from apps.cli.exit_codes import ExitCode
-from apps.cli.prefect_server import quiet_engine, use_prefect
+from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import status_text
 from apps.cli.terminal import Terminal
 from apps.cli.values import AgentIdOption, Positive
 
 if TYPE_CHECKING:
     from agentruns.recording.run_record import RunRecord
+
+
+ENDINGS = {126: "the command is not executable", 127: "there is no such command"}
+KINDS = {
+    "progress": "steps",
+    "logs": "log entries",
+    "memories": "memories",
+    "files": "files",
+}
 
 
 def record(
@@ -51,12 +60,12 @@ def record(
             "there is no command to record; put it after '--', for example "
             "'agentruns record --agent browser-1 -- python agent.py'.",
         )
-    use_prefect(terminal)
-    # Late: the flow brings Prefect, which takes two seconds.
+    # Late: it brings pydantic.
     from agentruns.recording.echo import echoed_to
-    from flows.record_agent_run import record_agent_run
 
-    with quiet_engine(terminal), echoed_to(Echo(terminal)):
+    with prefect_server(terminal), echoed_to(Echo(terminal)):
+        from flows.record_agent_run import record_agent_run
+
         run = record_agent_run(
             agent_id=agent,
             command=list(command),
@@ -76,14 +85,26 @@ def code_of(run: "RunRecord") -> ExitCode:
 
 def as_text(run: "RunRecord") -> Text:
     """What became of the run, what is stored of it, and where to look."""
-    stored = ", ".join(f"{count} {kind}" for kind, count in run.delivered.model_dump().items())
     lines = [
-        Text.assemble(status_text(run.status), f", exit code {run.exit_code}", _attempts(run)),
-        Text(f"stored: {stored}"),
+        Text.assemble(status_text(run.status), f": {_ending(run.exit_code)}", _attempts(run)),
+        Text(_stored(run)),
         *_losses(run),
         Text(f"See it with 'agentruns tasks show {run.task_id}'."),
     ]
     return Text("\n", no_wrap=True, overflow="ignore").join(lines)
+
+
+def _ending(code: int) -> str:
+    """An exit code in the words of the shell's convention."""
+    if code > 128:
+        return f"the command was killed by signal {code - 128}"
+    return ENDINGS.get(code, f"the command ended with exit code {code}")
+
+
+def _stored(run: "RunRecord") -> str:
+    counts = run.delivered.model_dump()
+    kinds = [f"{counts[kind]} {words}" for kind, words in KINDS.items() if counts[kind]]
+    return f"Stored: the task, {', '.join(kinds)}." if kinds else "Stored: the task."
 
 
 def _attempts(run: "RunRecord") -> str:

@@ -34,7 +34,9 @@ def as_list(status: "StackStatus") -> RenderableType:
         )
         for server in status["servers"]
     ]
-    return Group(table("Server", "State", "Address", "Version", "PID", rows=rows), _next(status))
+    return Group(
+        table("Server", "State", "Address", "Version", "PID", rows=rows), "", _next(status)
+    )
 
 
 def _next(status: "StackStatus") -> Text:

@@ -9,6 +9,7 @@ from agentruns.home import home
 from apps.cli.answer import Answer
 from apps.cli.errors import CommandError
 from apps.cli.exit_codes import ExitCode
+from apps.cli.first_deploy import deploy_once
 from apps.cli.server_list import as_list
 from apps.cli.terminal import Terminal, readable
 from apps.cli.values import Flag, Positive
@@ -24,15 +25,19 @@ ServerName = Literal["mongodb", "postgres", "minio", "prefect", "worker"]
 def up(*, terminal: Screen) -> Answer:
     """Start MongoDB, PostgreSQL, MinIO, the Prefect server and a worker on this machine.
 
-    Harmless when they run already. The first time a server may have to be downloaded or built,
-    which takes minutes.
+    Harmless when they run already. The first time MinIO may have to be built, which takes
+    minutes, and the flows are deployed.
 
     Example: `agentruns up`
 
     Args:
         terminal: Where to print.
     """
-    return _state(_stack(terminal).up())
+    stack = _stack(terminal)
+    with terminal.working("Starting the servers"):
+        state = stack.up()
+        deploy_once(stack, terminal)
+    return _state(state)
 
 
 def down(*, terminal: Screen) -> Answer:

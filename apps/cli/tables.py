@@ -20,7 +20,13 @@ STATUS_STYLES = {
 }
 
 #: Columns that are never broken over two lines: what is copied from them must be whole.
-WHOLE = frozenset({"Task", "File", "Status", "Score", "Level", "Since", "When", "Name"})
+WHOLE = frozenset(
+    {
+        *("Task", "Status", "Score", "Since"),
+        *("File", "Step", "Done", "Name", "Size", "When", "Level"),
+        *("Server", "State", "Address", "PID", "Check", "Took", "Scorer", "Tasks", "Mean"),
+    }
+)
 
 LEVEL_STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
 
@@ -29,7 +35,7 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 def table(*headers: str, rows: Iterable[Sequence[Text | str]]) -> Table:
     """Columns without frames: easy to read, to copy and to grep."""
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
         grid.add_column(header, no_wrap=header in WHOLE, overflow="fold")
     for row in rows:

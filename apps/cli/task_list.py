@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: Below this a table would have to cut ids or titles.
 TABLE_COLUMNS = 110
+LONGEST_STATUS = len("in_progress")
 
 
 def as_list(
@@ -26,7 +27,7 @@ def as_list(
         return "No task is recorded here; 'agentruns record --help' says how to record one."
     fits = not terminal.out.is_terminal or terminal.out.width >= TABLE_COLUMNS
     tasks = _table(page, scores, terminal) if fits else _stacked(page, scores, terminal)
-    return Group(tasks, _more(page.next)) if page.next else tasks
+    return Group(tasks, "", _more(page.next)) if page.next else tasks
 
 
 def _table(
@@ -53,7 +54,10 @@ def _stacked(
 
 
 def _two_lines(task: "AgentTask", score: float | None, terminal: Terminal) -> Text:
-    facts = Text.assemble(status_text(task.status), "  ", score_text(score), "  ", cell(task.title))
+    status, verdict = status_text(task.status), score_text(score)
+    status.pad_right(LONGEST_STATUS - len(status))
+    verdict.pad_left(4 - len(verdict))
+    facts = Text.assemble(status, "  ", verdict, "  ", cell(task.title))
     facts.truncate(terminal.out.width, overflow="ellipsis")
     source = Text(f"  {task.id}  {task.agent_id}, {_time(task, terminal)}", "dim")
     return Text("\n").join([facts, source])

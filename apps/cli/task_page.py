@@ -36,7 +36,7 @@ def as_page(records: TaskRecords, links: Mapping[UUID, str], terminal: Terminal)
         _logs(records, clock),
         _evaluations(records, clock),
     )
-    found = [each for each in tables if each is not None]
+    found = (part for each in tables if each is not None for part in ("", each))
     return Group(_facts(records.task, clock), *found, *_addresses(records, links))
 
 
@@ -84,10 +84,17 @@ def _progress(records: TaskRecords, clock: _Clock) -> RenderableType | None:
 
 def _files(records: TaskRecords) -> RenderableType | None:
     rows = [
-        (str(file.id), str(file.bucket), file.content_type, size_text(file.size_bytes), _name(file))
+        (
+            str(file.id),
+            str(file.metadata.get("step", "-")),
+            _name(file),
+            size_text(file.size_bytes),
+            # `png` says it; `image/png` has no room in 80 columns.
+            file.content_type.rpartition("/")[2],
+        )
         for file in records.files
     ]
-    return table("File", "Bucket", "Type", "Size", "Name", rows=rows) if rows else None
+    return table("File", "Step", "Name", "Size", "Type", rows=rows) if rows else None
 
 
 def _name(file: "StoredFile") -> str:
@@ -120,5 +127,5 @@ def _addresses(records: TaskRecords, links: Mapping[UUID, str]) -> Iterator[Text
     for file in records.files:
         if file.id in links:
             # Never wrapped: an address is there to be copied.
-            address = f"{_name(file)}\n{links[file.id]}"
+            address = f"\n{_name(file)}\n{links[file.id]}"
             yield Text(address, no_wrap=True, overflow="ignore")

@@ -58,6 +58,15 @@ def check_positive(_: Any, value: int | None) -> None:
         raise ValueError("Choose 1 or more.")
 
 
+def check_scorers(_: Any, value: list[str] | None) -> None:
+    """Refuse a scorer that does not exist, and name those that do."""
+    # Late: scorers bring pydantic.
+    from agentruns.scoring import SCORERS
+
+    if not SCORERS.keys() >= set(value or ()):
+        raise ValueError(f"Choose from {', '.join(sorted(SCORERS))}.")
+
+
 def check_time(_: Any, value: str | None) -> None:
     """Refuse what `moment` cannot read."""
     if value is not None:
@@ -93,4 +102,5 @@ TaskId = Annotated[str, Parameter(validator=check_uuid)]
 PageLimit = Annotated[int, Parameter(validator=check_limit)]
 Positive = Annotated[int, Parameter(validator=check_positive)]
 PositiveOrAll = Annotated[int | None, Parameter(validator=check_positive)]
+ScorerNames = Annotated[list[str] | None, Parameter(validator=check_scorers)]
 Since = Annotated[str | None, Parameter(validator=check_time)]
