@@ -122,13 +122,20 @@ def test_nul_nan_and_huge_numbers_are_stored_as_text(folder):
     assert step.data["action"]["n"] == "NaN"
 
 
-def test_nesting_as_deep_as_python_reads_is_stored(folder):
-    file = first(folder, "computer_call_result.json")
+def test_nesting_as_deep_as_python_reads_is_stored_wherever_it_is(folder):
     deep = "[" * 900 + "]" * 900
-    file.write_text(
-        f'{{"item": {{"action": {{"type": {deep}}}}}, "result": [{{"output": {deep}}}]}}'
+    outputs = f'[{{"type": "function_call_output", "output": {{"error": {deep}}}}}]'
+    call = f'{{"item": {{"action": {{"type": "x", "deep": {deep}}}}}, "result": {outputs}}}'
+    first(folder, "computer_call_result.json").write_text(call)
+    first(folder, "agent_response.json").write_text(f'{{"response": {{"output": {outputs}}}}}')
+    first(folder, "api_start.json").write_text(f'{{"kwargs": {{"messages": {outputs}}}}}')
+    metadata = (
+        f'{{"status": "completed", "kwargs": {{"messages": {deep}}}, "new_items": {outputs}}}'
     )
-    assert len(of(ProgressUpdate, read(folder))) == 2
+    (folder.path / "metadata.json").write_text(metadata)
+    records = read(folder)
+    assert [step.step for step in of(ProgressUpdate, records)] == [1, 2, 2]
+    assert of(Problem, records) == []
 
 
 def test_a_huge_output_is_clipped_with_a_note(folder):
@@ -149,7 +156,7 @@ def test_metadata_larger_than_the_limit_is_read_without_its_long_texts(folder, m
     shots = [{"image_url": data_url(png(seed, noise=9_000))} for seed in range(50)]
     folder.end(new_items=shots)
     whole = read(folder)[0]
-    monkeypatch.setattr("agentruns.trajectories.cua.LARGEST", 200_000)
+    monkeypatch.setattr("agentruns.trajectories.cua_beginning.LARGEST", 200_000)
     records = read(folder)
     task = of(AgentTask, records)[0]
     assert task.status is Status.COMPLETED
