@@ -164,6 +164,7 @@ def test_metadata_larger_than_the_limit_is_read_without_its_long_texts(folder, m
     assert "long texts and pictures were left out" in of(Problem, records)[0].reason
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(), lambda i: st.lists(i) | st.dictionaries(st.text(), i)
