@@ -8,7 +8,7 @@ from psycopg.adapt import AdaptersMap
 from psycopg.postgres import adapters
 from psycopg.rows import TupleRow
 from psycopg.types.json import JsonbBinaryDumper, JsonbDumper
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from storage.postgres.address import parameters
 from storage.postgres.deadline import DeadlineConnection, connect
@@ -46,7 +46,7 @@ class Database:
 
         Everything in it has to end within `seconds`, by default those of the database.
         """
-        with translated_errors(), self._opened().connection() as connection:
+        with translated_errors(), self._lent() as connection:
             connection.allow(seconds or self._seconds)
             if seconds and seconds > self._seconds:
                 connection.execute(
@@ -67,13 +67,32 @@ class Database:
                 self._pool.close()
                 self._pool = None
 
+    @contextmanager
+    def _lent(self) -> Iterator[PgConnection]:
+        pool = self._opened()
+        try:
+            connection = pool.getconn()
+        except PoolTimeout:
+            self._tell_why()
+            raise
+        try:
+            with connection:
+                yield connection
+        finally:
+            pool.putconn(connection)
+
     def _opened(self) -> "ConnectionPool[PgConnection]":
+        if (pool := self._pool) is not None:
+            return pool
+        # Outside the lock: in an outage, nobody waits for the others' attempts.
+        self._tell_why()
         with self._opening:
-            if self._pool is None:
-                # Not through the pool: it only says that it got no connection, never why.
-                self.probe(_SECONDS_TO_GET_ONE)
-                self._pool = self._new_pool()
+            self._pool = self._pool or self._new_pool()
             return self._pool
+
+    def _tell_why(self) -> None:
+        # The pool only says that it got no connection; an attempt of our own says why.
+        self.probe(_SECONDS_TO_CHECK_ONE)
 
     def _new_pool(self) -> "ConnectionPool[PgConnection]":
         return ConnectionPool(
