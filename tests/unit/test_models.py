@@ -143,7 +143,7 @@ def test_text_that_no_store_takes_is_refused(text):
         lambda: Memory(agent_id="a", content=text),
         lambda: evaluation(report=text),
     ):
-        with pytest.raises(ValidationError, match="text may not contain|unicode string"):
+        with pytest.raises(ValidationError, match=r"text may not contain|unicode string"):
             make()
 
 
