@@ -1,11 +1,13 @@
 """Where the stores are and who we are to them."""
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agentruns.home import home
@@ -15,18 +17,62 @@ from storage.errors import SettingsError
 #: Naming one of these means: the local servers are not meant, not even for the others.
 STORES = frozenset({"MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "MINIO_ENDPOINT"})
 
-Endpoint = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\z")]
+_HOST = r"([A-Za-z0-9._%-]+|\[[0-9A-Fa-f:]+\])(:(?P<port>[0-9]{1,5}))?"
+_ENDPOINT = re.compile(_HOST)
+_MONGODB = re.compile(
+    r"mongodb(\+srv)?://([^:@/?#\[\]]*(:[^:@/?#\[\]]*)?@)?"
+    + _HOST.replace("?P<port>", "")
+    + r"(,[^/?@]+)*([/?].*)?"
+)
+_POSTGRES = re.compile(r"postgres(ql)?://.*")
+
+
+def _endpoint(value: str) -> str:
+    match = _ENDPOINT.fullmatch(value)
+    if not match or not 0 < int(match["port"] or 1) < 65536:
+        raise ValueError(
+            "it must be host:port, without http:// (MINIO_SECURE says whether to use https)"
+        )
+    return value
+
+
+def _url_like(pattern: re.Pattern[str], example: str) -> AfterValidator:
+    """Refuse at the start what a driver would refuse with the first record."""
+
+    def check(value: SecretStr) -> SecretStr:
+        if not pattern.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                f"it must look like {example}, special characters of the password as %XX"
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+MongoUrl = Annotated[SecretStr, _url_like(_MONGODB, "mongodb://user:password@host:27017")]
+PostgresUrl = Annotated[
+    SecretStr, _url_like(_POSTGRES, "postgresql://user:password@host:5432/database")
+]
 
 
 class Settings(BaseSettings):
     """Addresses and credentials of the three stores."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
 
-    mongodb_url: SecretStr | None = None
-    mongodb_clusters: dict[str, SecretStr] = Field(default_factory=dict)
+    mongodb_url: MongoUrl | None = None
+    mongodb_clusters: Annotated[dict[str, MongoUrl], BeforeValidator(_parsed)] = Field(
+        default_factory=dict
+    )
     """Agent pattern (`browser-*`) to URL; the first match counts, `mongodb_url` is for the rest."""
-    postgres_url: SecretStr | None = None
+    postgres_url: PostgresUrl | None = None
     minio_endpoint: Endpoint | None = None
     minio_access_key: SecretStr | None = None
     minio_secret_key: SecretStr | None = None
@@ -53,7 +99,7 @@ class Settings(BaseSettings):
         value = getattr(self, name)
         if value is None:
             raise SettingsError(
-                f"{name.upper()} is not set: set it, or start the local servers with 'agentruns up'"
+                f"{name.upper()} is not set: set it, or start the local stack with 'agentruns up'."
             )
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
@@ -68,8 +114,9 @@ def load_settings() -> Settings:
         return Settings(_env_file=env_files(), **_secrets_in_files())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name} is malformed: {first['msg']}") from None
+        name = str(first["loc"][0]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name} is malformed: {reason}.") from None
     except ValueError as error:
         raise SettingsError(f"a setting is malformed: {error}") from None
 
@@ -82,7 +129,8 @@ def stack_file() -> Path:
 def env_files() -> tuple[Path, ...]:
     """The env files that count in this process, later ones before earlier ones."""
     own = Path(os.environ.get("AGENTRUNS_ENV_FILE", ".env"))
-    named = {name.removesuffix("_FILE") for name in os.environ} | set(dotenv_values(own))
+    given = [name for name, value in (os.environ | dotenv_values(own)).items() if value]
+    named = {name.removesuffix("_FILE") for name in given}
     return (own,) if STORES & named else (stack_file(), own)
 
 
@@ -90,9 +138,9 @@ def _secrets_in_files() -> dict[str, Any]:
     secrets = {}
     for field in Settings.model_fields:
         name = field.upper()
-        if (path := os.environ.get(f"{name}_FILE")) and name not in os.environ:
+        if (path := os.environ.get(f"{name}_FILE")) and not os.environ.get(name):
             try:
                 secrets[field] = Path(path).read_text().strip()
             except OSError as error:
-                raise SettingsError(f"{name}_FILE cannot be read: {error.strerror}") from None
+                raise SettingsError(f"{name}_FILE cannot be read: {error.strerror}.") from None
     return secrets

@@ -6,7 +6,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from agentruns.models import Health
+from agentruns.models import Health, StoredFile
 from storage.errors import StorageError
 from storage.minio import MinIOAdapter
 from storage.mongo import MongoAdapter
@@ -14,7 +14,7 @@ from storage.postgres.adapter import PostgresAdapter
 from storage.settings import Settings, load_settings
 from storage.writer import RecordWriter
 
-_NAMES = ("postgres", "mongo", "minio")
+_NAMES = {"postgres": "postgres", "mongo": "mongodb", "minio": "minio"}
 
 #: Settings of one process hardly ever change; whoever needs more gets the oldest's connections.
 _MOST_SHARED = 4
@@ -46,12 +46,16 @@ class Stores:
     @cached_property
     def minio(self) -> MinIOAdapter:
         """Screenshots and files of every agent, registered in PostgreSQL."""
-        return MinIOAdapter(postgres_adapter=self.postgres, settings=self.settings)
+        return MinIOAdapter(postgres_adapter=self, settings=self.settings)
 
     @cached_property
     def writer(self) -> RecordWriter:
         """Writes mixed records where they belong."""
         return RecordWriter(self.postgres, self.mongo, self.minio)
+
+    def register_binary_file(self, file: StoredFile, /) -> StoredFile:
+        """Keep the row of an uploaded object; PostgreSQL is opened for it, not for the upload."""
+        return self.postgres.register_binary_file(file)
 
     def health(self) -> list[Health]:
         """How each store is, all asked at once; never raises, and answers within two seconds."""
@@ -80,7 +84,7 @@ class Stores:
         try:
             store: _Store = getattr(self, name)
         except StorageError as error:
-            return Health(name=name, healthy=False, latency_ms=0, detail=str(error))
+            return Health(name=_NAMES[name], healthy=False, latency_ms=0, detail=str(error))
         return store.health_check()
 
 

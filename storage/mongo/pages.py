@@ -52,7 +52,7 @@ def position(cursor: str) -> Position:
     try:
         milliseconds, _, identity = urlsafe_b64decode(cursor).decode().partition(".")
         return Position(_EPOCH + int(milliseconds) * _MILLISECOND, UUID(identity))
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError("after= takes the 'next' of an earlier page, unchanged") from None
 
 

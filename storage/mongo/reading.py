@@ -52,7 +52,9 @@ def filters(
     Raises:
         ValueError: when a value is not of its type.
     """
-    query: dict[str, Any] = {name: _text(name, text) for name, text in texts.items() if text}
+    query: dict[str, Any] = {
+        name: _text(name, text) for name, text in texts.items() if text is not None
+    }
     if task_id is not None:
         query["task_id"] = task_id if isinstance(task_id, UUID) else UUID(_text("task_id", task_id))
     if since is not None:
@@ -81,6 +83,6 @@ def _text(name: str, value: object) -> str:
 
 
 def _aware(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("since must carry a time zone, for example datetime.now(UTC)")
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("since must be a time with a time zone, for example datetime.now(UTC)")
     return value

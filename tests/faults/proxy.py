@@ -22,7 +22,7 @@ class Proxy:
         self._serve()
 
     def cut_reply_to(self, marker: bytes) -> None:
-        """Forward the next request that contains `marker`; its reply is lost with the connection."""
+        """Forward the next request that contains `marker`, and lose its reply."""
         self._marker = marker
 
     def black_hole(self) -> None:
@@ -51,7 +51,7 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         self.refuse()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(1)
 
     def _serve(self) -> None:
         self._start(self._accept, self._listener)
@@ -68,6 +68,8 @@ class Proxy:
                 server = socket.create_connection(self._target)
                 with self._lock:
                     self._sockets |= {client, server}
+                if listener.fileno() == -1:
+                    self._close(client, server)
                 doomed = Event()
                 self._start(self._pump, client, server, doomed, True)
                 self._start(self._pump, server, client, doomed, False)

@@ -1,0 +1,188 @@
+"""Where settings come from, and what is said about a bad one."""
+
+from pathlib import Path
+
+import pytest
+
+from storage.errors import SettingsError
+from storage.settings import load_settings
+
+STACK = """
+MONGODB_URL='mongodb://stack:s@127.0.0.1:1/'
+POSTGRES_URL='postgresql://stack:s@127.0.0.1:2/agentruns'
+MINIO_ENDPOINT='127.0.0.1:3'
+MINIO_ACCESS_KEY='stack'
+MINIO_SECRET_KEY='stack-secret'
+MINIO_SECURE='false'
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder and an empty home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENTRUNS_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def stack(folder: Path) -> None:
+    """A local stack that left its settings."""
+    (folder / "home" / "stack.env").write_text(STACK)
+
+
+def test_with_nothing_set_a_setting_that_is_needed_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"POSTGRES_URL is not set.*agentruns up"):
+        load_settings().required("postgres_url")
+
+
+@pytest.mark.usefixtures("stack")
+def test_with_nothing_set_the_local_stack_is_used() -> None:
+    settings = load_settings()
+    assert settings.required("mongodb_url") == "mongodb://stack:s@127.0.0.1:1/"
+    assert settings.minio_secure is False
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MONGODB_URL", "mongodb://own.example.org"),
+        ("POSTGRES_URL", "postgresql://own.example.org/db"),
+        ("MINIO_ENDPOINT", "own.example.org"),
+        ("MONGODB_CLUSTERS", '{"a-*": "mongodb://own.example.org"}'),
+    ],
+)
+def test_naming_one_store_of_your_own_means_no_store_of_the_stack(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings = load_settings()
+    stores = [settings.mongodb_url, settings.postgres_url, settings.minio_endpoint]
+    assert len([each for each in stores if each]) == (0 if name == "MONGODB_CLUSTERS" else 1)
+    assert settings.minio_secret_key is None
+    assert settings.minio_secure is True
+
+
+@pytest.mark.usefixtures("stack")
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URL", "")
+    assert load_settings().required("mongodb_url").startswith("mongodb://stack")
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_store_named_by_a_file_is_a_store_of_your_own(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    (folder / "secret").write_text("mongodb://from-file:s@own.example.org\n")
+    monkeypatch.setenv("MONGODB_URL_FILE", str(folder / "secret"))
+
+    settings = load_settings()
+
+    assert settings.required("mongodb_url") == "mongodb://from-file:s@own.example.org"
+    assert settings.postgres_url is None
+
+
+def test_a_variable_goes_before_its_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("MINIO_SECRET_KEY", "direct")
+    monkeypatch.setenv("MINIO_SECRET_KEY_FILE", str(folder / "not-there"))
+    assert load_settings().required("minio_secret_key") == "direct"
+
+
+def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("MINIO_SECRET_KEY_FILE", str(folder / "not-there"))
+    with pytest.raises(SettingsError, match="MINIO_SECRET_KEY_FILE cannot be read"):
+        load_settings()
+
+
+def test_clusters_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "clusters").write_text('{"browser-*": "mongodb://far.example.org"}')
+    monkeypatch.setenv("MONGODB_CLUSTERS_FILE", str(folder / "clusters"))
+    assert set(load_settings().mongodb_clusters) == {"browser-*"}
+
+
+def test_an_env_file_of_your_own_is_read_and_the_environment_goes_before_it(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    (folder / "own.env").write_text("MINIO_ENDPOINT=file:9000\nMINIO_REGION=eu\n")
+    monkeypatch.setenv("AGENTRUNS_ENV_FILE", str(folder / "own.env"))
+    monkeypatch.setenv("MINIO_REGION", "us")
+
+    settings = load_settings()
+
+    assert (settings.minio_endpoint, settings.minio_region) == ("file:9000", "us")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MONGODB_URL", "http://user:geheim@host"),
+        ("MONGODB_URL", "user:geheim@host:27017"),
+        ("MONGODB_URL", "mongodb://user:geh@eim@host"),
+        ("MONGODB_URL", "mongodb://user:geh/geheim@host"),
+        ("MONGODB_URL", "mongodb://user:geheim@"),
+        ("MONGODB_URL", "mongodb://user:geheim@host:port"),
+        ("MONGODB_CLUSTERS", '{"a": "http://user:geheim@host"}'),
+        ("MONGODB_CLUSTERS", '{"a": geheim'),
+        ("MONGODB_CLUSTERS", '["geheim"]'),
+        ("POSTGRES_URL", "mysql://user:geheim@host/db"),
+        ("POSTGRES_URL", "geheim"),
+        ("MINIO_ENDPOINT", "http://geheim:9000"),
+        ("MINIO_ENDPOINT", "geheim:port"),
+        ("MINIO_ENDPOINT", "geheim:70000"),
+        ("MINIO_ENDPOINT", "geheim:9000/path"),
+        ("MINIO_PUBLIC_ENDPOINT", "https://geheim"),
+        ("MINIO_SECURE", "geheim"),
+        ("AGENT_ID", "Geheim/geheim"),
+        ("AGENTRUNS_ENVIRONMENT", "geheim"),
+    ],
+)
+def test_a_malformed_setting_is_named_and_its_value_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert name in message.upper()
+    assert "geheim" not in message
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MONGODB_URL", "mongodb://127.0.0.1:27017/?authSource=admin"),
+        ("MONGODB_URL", "mongodb://u:p%40ss@a:1,b:2,c/?replicaSet=r"),
+        ("MONGODB_URL", "mongodb+srv://u:p@cluster0.example.net"),
+        ("MONGODB_URL", "mongodb://[::1]:27017"),
+        ("POSTGRES_URL", "postgres://u:p@h:5432/db?sslmode=require"),
+        ("POSTGRES_URL", "postgresql:///db?host=/run/postgresql"),
+        ("MINIO_ENDPOINT", "[::1]:9000"),
+        ("MINIO_ENDPOINT", "s3.eu-central-1.amazonaws.com"),
+    ],
+)
+def test_every_usual_address_is_taken(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert load_settings().required(name.lower()) == value
+
+
+@pytest.mark.usefixtures("stack")
+def test_no_secret_is_shown_when_settings_are_printed() -> None:
+    settings = load_settings()
+    shown = f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert "stack:s" not in shown
+    assert "stack-secret" not in shown
+
+
+def test_urls_are_signed_for_https_as_the_store_speaks_it_unless_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MINIO_SECURE", "false")
+    assert load_settings().public_secure is False
+    monkeypatch.setenv("MINIO_PUBLIC_SECURE", "true")
+    assert load_settings().public_secure is True
