@@ -29,4 +29,6 @@ def deploy_once(stack: "Stack", terminal: Terminal) -> None:
 
 def _note() -> Path:
     # Beside the server's own data, so that a reset takes both.
-    return home() / "data" / "prefect" / "deployed"
+    from apps.stack.folders import Folders
+
+    return Folders(home()).data / "prefect" / "deployed"

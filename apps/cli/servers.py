@@ -75,7 +75,7 @@ def reset(*, yes: Flag = False, terminal: Screen) -> Answer:
 def status(*, terminal: Screen) -> Answer:
     """Say what runs where on this machine; exit code 1 when something is missing.
 
-    Example: `agentruns status --json`
+    Example: `agentruns status`
 
     Args:
         terminal: Where to print.

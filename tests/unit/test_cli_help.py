@@ -1,0 +1,125 @@
+"""Every command explains itself, with an example that works as typed."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from cyclopts import App
+
+from apps.cli.app import app
+from apps.cli.servers import ServerName
+from apps.stack.stack import SERVERS
+
+EXAMPLE = re.compile(r"Example: `agentruns ([^`]+)`")
+HEAVY = ("prefect", "pymongo", "psycopg", "minio", "pydantic", "cyclopts", "rich")
+
+
+def commands(parent: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, child in parent.resolved_commands().items():
+        if name.startswith("-"):
+            continue
+        if child.default_command:
+            yield (*path, name)
+        yield from commands(child, (*path, name))
+
+
+def agentruns(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "apps.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", list(commands(app)), ids=" ".join)
+def test_each_command_has_an_example_that_is_a_call_of_it(path: tuple[str, ...]) -> None:
+    child = app
+    for name in path:
+        child = child[name]
+    found = EXAMPLE.search(child.help)
+    assert found
+    command, *_ = app.parse_args(shlex.split(found[1]), exit_on_error=False, print_error=False)
+    assert command is child.default_command
+
+
+def test_help_shows_each_command_and_its_example() -> None:
+    for path in commands(app):
+        shown = agentruns(*path, "--help")
+        assert shown.returncode == 0
+        assert f"Example: agentruns {' '.join(path)}" in shown.stdout
+        assert "\x1b" not in shown.stdout
+        assert "--json" in shown.stdout
+
+
+def test_help_groups_the_commands_by_who_uses_them() -> None:
+    shown = agentruns("--help").stdout
+    for group in ("Agents:", "Evaluation:", "Operation:", "Servers on this machine"):
+        assert group in shown
+
+
+def test_the_version_is_told_without_importing_anything_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['agentruns', '--version']\n"
+        "from apps.cli.__main__ import main; main()\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    version, modules = done.stdout.splitlines()
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", version)
+    assert not set(HEAVY) & set(modules.split())
+
+
+def test_no_command_is_imported_with_a_driver_or_prefect() -> None:
+    code = "import sys, apps.cli.launch; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not {"prefect", "pymongo", "psycopg", "minio"} & set(done.stdout.split())
+
+
+def test_logs_knows_exactly_the_servers_that_there_are() -> None:
+    assert set(ServerName.__args__) == {kind.name for kind in SERVERS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["tsaks"], 'Did you mean "tasks"'),
+        (["tasks", "list", "--statsu", "failed"], "--status"),
+        (["tasks", "list", "--status", "done"], "pending, in_progress, completed, failed"),
+        (["tasks", "list", "--agent", "../x"], "small letters"),
+        (["tasks", "list", "--limit", "0"], "1 to 1000"),
+        (["tasks", "list", "--limit", "many"], "many"),
+        (["tasks", "show", "42"], "UUID"),
+        (["tasks", "show"], "requires an argument"),
+        (["record", "--agent", "browser-1"], "after '--'"),
+        (["record", "--agent", "Browser", "--", "true"], "small letters"),
+        (["record", "--", "true"], "--agent"),
+        (["record", "--agent", "a", "--attempts", "0", "--", "true"], "1 or more"),
+        (["evaluate", "--since", "yesterday"], "2h, 7d"),
+        (["evaluate", "--scorer", "nope"], "outcome"),
+        (["logs", "mariadb"], "postgres"),
+        (["logs", "minio", "--follow", "--json"], "--follow"),
+        (["reset"], "--yes"),
+        (["env", "--as", "agent:browser-1"], "--as operator"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "hint",
+)
+def test_wrong_usage_is_told_in_words_that_help(
+    arguments: list[str], hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = agentruns(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert hint in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
