@@ -1,5 +1,6 @@
 """The way to a database: a bounded pool that opens on first use, keeps deadlines and checks."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -16,6 +17,9 @@ from storage.postgres.revisions import current_revision, refuse_mismatch
 from storage.postgres.translation import translated_errors
 
 PgConnection = DeadlineConnection[TupleRow]
+
+# The driver's warnings are for those who set up logging; everybody else gets our errors only.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _MOST_CONNECTIONS = 8
 _SECONDS_TO_GET_ONE = 5.0

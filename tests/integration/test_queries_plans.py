@@ -103,7 +103,6 @@ CASES = {
     "recent_progress": combined(agent_id=[None, "agent7"]),
     "insert_progress": [PROGRESS],
     "merge_progress": [{}],
-    "file": [{"id": TASK}],
     "files_page": combined(
         bucket=[None, "screenshots", "binaries"],
         task_id=[None, TASK],

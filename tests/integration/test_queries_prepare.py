@@ -2,6 +2,7 @@
 
 import re
 
+import aiosql
 import psycopg
 import pytest
 
@@ -44,6 +45,12 @@ def test_no_two_queries_share_a_name():
     text = "\n".join(file.read_text() for file in FOLDER.glob("*.sql"))
     names = re.findall(r"^-- name: (\w+)", text, re.MULTILINE)
     assert sorted(names) == sorted(NAMES)
+
+
+def test_loading_the_queries_warns_of_nothing(caplog):
+    """A statement that returns no rows ends its name with `!`, else every start warns of it."""
+    aiosql.from_path(FOLDER, "psycopg", mandatory_parameters=False)
+    assert caplog.messages == []
 
 
 def test_every_query_says_in_a_comment_what_it_is_for():

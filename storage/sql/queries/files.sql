@@ -11,13 +11,6 @@ WHERE (:bucket::text IS NULL OR bucket = :bucket)
 ORDER BY uploaded_at DESC, id DESC
 LIMIT :rows;
 
--- name: file
--- One stored file.
-SELECT id, agent_id, task_id, bucket, object_path, content_type, size_bytes, sha256, etag,
-    metadata, uploaded_at
-FROM binary_file_metadata
-WHERE id = :id;
-
 -- name: insert_file*!
 -- One file's metadata, unless it is there.
 INSERT INTO binary_file_metadata (
