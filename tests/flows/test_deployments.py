@@ -1,0 +1,149 @@
+"""prefect.yaml on a real Prefect server with a real worker."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterStartTime,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+from agentruns.models import Status, utcnow
+from apps.deploying import DeploymentError, deploy
+from apps.stack import Stack
+from storage.errors import SettingsError
+from storage.postgres import PostgresAdapter
+
+NAMES = [
+    "evaluate-tasks/every-15-minutes",
+    "check-health/every-5-minutes",
+    "record-agent-run/on-demand",
+]
+
+
+@pytest.fixture(scope="module")
+def environment(stack: Stack) -> dict[str, str]:
+    """The stack with Prefect and its worker, and our deployments on it, applied twice."""
+    stack.up()
+    environment = stack.environment()
+    assert deploy(environment) == NAMES
+    assert deploy(environment) == NAMES
+    return environment
+
+
+@pytest.fixture
+def client(environment: dict[str, str]) -> Iterator[SyncPrefectClient]:
+    """A client of that server."""
+    settings = {
+        PREFECT_API_URL: environment["PREFECT_API_URL"],
+        PREFECT_API_AUTH_STRING: environment["PREFECT_API_AUTH_STRING"],
+    }
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.mark.slow
+def test_deploying_twice_leaves_each_deployment_with_one_schedule(
+    client: SyncPrefectClient,
+) -> None:
+    crons = {}
+    for name in NAMES:
+        deployment = client.read_deployment_by_name(name)
+        assert deployment.description
+        assert deployment.work_pool_name == "agentruns"
+        crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
+    assert crons == {NAMES[0]: ["*/15 * * * *"], NAMES[1]: ["*/5 * * * *"], NAMES[2]: []}
+
+
+@pytest.mark.slow
+def test_every_parameter_is_explained(client: SyncPrefectClient) -> None:
+    schema = client.read_deployment_by_name(NAMES[2]).parameter_openapi_schema
+    described = {name: one.get("description") for name, one in schema["properties"].items()}
+    assert set(described) == {
+        "agent_id", "command", "title", "description", "watch", "attempts", "task_id", "metadata"
+    }  # fmt: skip
+    assert all(described.values()), described
+
+
+@pytest.mark.slow
+def test_the_worker_runs_what_is_scheduled(client: SyncPrefectClient) -> None:
+    deployment = client.read_deployment_by_name(NAMES[1])
+    began = utcnow()
+    often = IntervalSchedule(interval=timedelta(seconds=10))
+    (schedule,) = client.create_deployment_schedules(deployment.id, [(often, True)])
+    try:
+        run = _first_ended(client, deployment.id, began)
+    finally:
+        client.delete_deployment_schedule(deployment.id, schedule.id)
+    assert run.auto_scheduled
+    assert run.state_name == "Completed"
+
+
+@pytest.mark.slow
+def test_a_run_by_hand_is_recorded(environment: dict[str, str], agent_id: str) -> None:
+    with PostgresAdapter(environment["POSTGRES_URL"]) as postgres:
+        _prefect(
+            environment,
+            *("deployment", "run", NAMES[2], "--watch", "--watch-timeout", "80"),
+            *("--param", f"agent_id={agent_id}"),
+            *("--param", f"command={json.dumps(['echo', 'by hand'])}"),
+        )
+        (task,) = postgres.get_tasks(agent_id=agent_id).items
+    assert (task.title, task.status) == ("echo 'by hand'", Status.COMPLETED)
+
+
+def test_a_server_that_is_away_is_told_as_such() -> None:
+    start = time.monotonic()
+    with pytest.raises(httpx.ConnectError):
+        deploy({"PREFECT_API_URL": "http://127.0.0.1:9/api"})
+    assert time.monotonic() - start < 20
+
+
+def test_no_server_at_all_is_a_missing_setting() -> None:
+    with pytest.raises(SettingsError, match="PREFECT_API_URL"):
+        deploy({})
+
+
+@pytest.mark.slow
+def test_a_wrong_password_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises((httpx.HTTPStatusError, DeploymentError), match="401"):
+        deploy(environment | {"PREFECT_API_AUTH_STRING": "nobody:nothing"})
+
+
+def _first_ended(client: SyncPrefectClient, deployment: UUID, began: object) -> FlowRun:
+    wanted = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
+        start_time=FlowRunFilterStartTime(after_=began),
+    )
+    for _ in range(80):
+        runs = client.read_flow_runs(flow_run_filter=wanted)
+        if ended := [run for run in runs if run.state and run.state.is_final()]:
+            return ended[0]
+        time.sleep(1)
+    pytest.fail(f"no scheduled run ended within 80 s: {runs}")
+
+
+def _prefect(environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
