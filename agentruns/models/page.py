@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
-Item = TypeVar("Item", covariant=True)
+Item_co = TypeVar("Item_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Sequence[Item], Generic[Item]):
+class Page(Sequence[Item_co], Generic[Item_co]):
     """Some items in order, and the cursor that gives the next ones."""
 
-    items: tuple[Item, ...]
+    items: tuple[Item_co, ...]
     next: str | None = None
     """Pass it as `after=` for the following page; None on the last."""
 
@@ -19,8 +19,8 @@ class Page(Sequence[Item], Generic[Item]):
         return len(self.items)
 
     @overload
-    def __getitem__(self, index: int) -> Item: ...
+    def __getitem__(self, index: int) -> Item_co: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
-    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+    def __getitem__(self, index: slice) -> tuple[Item_co, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item_co | tuple[Item_co, ...]:
         return self.items[index]

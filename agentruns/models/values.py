@@ -62,7 +62,7 @@ def check_json(value: Any, depth: int = 0) -> None:
     elif isinstance(value, dict | list | tuple):
         _check_container(value, depth + 1)
     else:
-        raise ValueError(f"{type(value).__name__} is not a JSON type")  # noqa: TRY004 - pydantic reports ValueError
+        raise ValueError(f"{type(value).__name__} is not JSON")  # noqa: TRY004 - pydantic catches it
 
 
 def _check_container(value: Any, depth: int) -> None:
@@ -71,7 +71,7 @@ def _check_container(value: Any, depth: int) -> None:
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} is not text")  # noqa: TRY004 - pydantic reports ValueError
+                raise ValueError(f"the key {key!r} is not text")  # noqa: TRY004 - pydantic catches it
             _storable_text(key)
         value = value.values()
     for item in value:
@@ -86,7 +86,7 @@ def _storable_json(value: dict[str, Any]) -> dict[str, Any]:
 def _plain_name(value: str) -> str:
     path = PurePosixPath(value)
     if "\\" in value or path.is_absolute() or str(path) != value or ".." in path.parts:
-        raise ValueError("an object path has plain parts: no '..', no '//', no leading '/', no '\\'")
+        raise ValueError(r"an object path has plain parts: no '..', '//', '\' or leading '/'")
     if any(not character.isprintable() for character in value):
         raise ValueError("an object path has printable characters only")
     if len(value.encode()) > 1024:
@@ -96,7 +96,7 @@ def _plain_name(value: str) -> str:
 
 AgentId: TypeAlias = Annotated[str, Field(pattern=AGENT_ID_PATTERN)]
 Text: TypeAlias = Annotated[str, AfterValidator(_storable_text)]
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_storable_text)]
+Name: TypeAlias = Annotated[Text, Field(min_length=1, max_length=500)]
 JsonObject: TypeAlias = Annotated[dict[str, Any], AfterValidator(_storable_json)]
 UtcTime: TypeAlias = Annotated[AwareDatetime, AfterValidator(_as_utc)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
