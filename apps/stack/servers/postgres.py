@@ -6,6 +6,7 @@ from apps.stack.ports import LOOPBACK
 from apps.stack.postgres_home import PostgresHome
 from apps.stack.postgres_programs import PostgresPrograms, find_postgres
 from apps.stack.servers.server import Program, Server
+from storage.postgres.bootstrap import ensure_database, server_version
 
 USER = "agentruns"
 SUPERUSER = "postgres"
@@ -43,8 +44,6 @@ class PostgresServer(Server):
 
     def settle(self) -> None:
         """Create our role and our database."""
-        from storage.postgres.bootstrap import ensure_database  # noqa: PLC0415 - a slow import
-
         superuser = f"{SUPERUSER}:{self.site.credentials.postgres_superuser_password}"
         ensure_database(
             f"postgresql://{superuser}@{self.address}/postgres",
@@ -55,8 +54,6 @@ class PostgresServer(Server):
 
     def version(self, seconds: float) -> str:
         """What the server says of itself."""
-        from storage.postgres.bootstrap import server_version  # noqa: PLC0415 - a slow import
-
         return server_version(self.url, seconds)
 
     def _command(self, found: PostgresPrograms, data: Path) -> tuple[str, ...]:
