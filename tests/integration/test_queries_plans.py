@@ -1,6 +1,7 @@
 """No query reads or sorts a whole table, however its optional filters are combined."""
 
 import hashlib
+from datetime import UTC, datetime
 from itertools import product
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from agentruns.models import AgentTask
+from agentruns.models import AgentTask, utcnow
 from storage.postgres.bulk import _TASKS
 from storage.postgres.queries import NAMES, query
 from storage.postgres.transitions import BY_TIME, ONE_WAY
@@ -59,6 +60,8 @@ FROM generate_series(1, 200000) AS n;
 TASK = UUID(hashlib.md5(b"task7000", usedforsecurity=False).hexdigest())
 MIDDLE = {"after_at": "2026-01-20T00:00:00Z", "after_id": TASK}
 START = {"after_at": None, "after_id": None}
+#: The last tenth of the tasks is younger.
+LATE = datetime(2026, 5, 6, tzinfo=UTC)
 TOLD = {"tasks": _TASKS.dump_json([AgentTask(agent_id="agent1", title="x")]).decode()}
 PROGRESS = dict.fromkeys(
     ("id", "task_id", "agent_id", "step", "progress_percent", "message", "data", "timestamp")
@@ -120,6 +123,8 @@ CASES = {
     "insert_evaluation": [VERDICT],
     "merge_evaluations": [{}],
     "latest_scores": [{"task_ids": [TASK] * 100, "scorer": "overall"}],
+    "silent_tasks": [{"seconds": 600, "rows": 10}],
+    "oldest_unevaluated_task": [{"days": (utcnow() - LATE).days}],
     "open_pass": [{"id": TASK, "scorers": Jsonb([]), "parameters": Jsonb({})}],
     "count_batch": [
         {"id": TASK, "evaluated": 1, "skipped": 1, "failed": 1, "reached_agent_id": "agent7"}
