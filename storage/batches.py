@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from agentruns.models import (
     AgentTask,
@@ -45,6 +46,8 @@ class Batch:
                 self.memories.append(record)
             case Evaluation():
                 self.evaluations.append(record)
+            case _:
+                assert_never(record)
         return 0
 
 

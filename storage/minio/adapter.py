@@ -63,7 +63,7 @@ class MinIOAdapter:
     def upload_screenshot(
         self,
         file_data: Content,
-        task_id: UUID | None = None,
+        task_id: UUID | str | None = None,
         *,
         step: int | None = None,
         agent_id: str | None = None,
@@ -83,7 +83,7 @@ class MinIOAdapter:
     def upload_file(
         self,
         file_data: Content | str,
-        task_id: UUID | None = None,
+        task_id: UUID | str | None = None,
         *,
         filename: str | None = None,
         content_type: str | None = None,

@@ -12,12 +12,14 @@ def described(  # noqa: PLR0913 - what a row tells
     bucket: Bucket,
     *,
     agent_id: str,
-    task_id: UUID | None,
+    task_id: UUID | str | None,
     metadata: dict[str, Any],
     claimed: str | None = None,
 ) -> StoredFile:
     """Name a content by its hash, and tell its type by its first bytes rather than by its claim."""
     found = digest(content)
+    # Names of objects have one spelling of an id.
+    task_id = UUID(str(task_id)) if task_id else None
     name = str(metadata.get("name", ""))
     ending = extension(found.image, name)
     return StoredFile(

@@ -46,7 +46,7 @@ class MongoAdapter:
         self,
         message: str | LogEntry,
         level: Level | str = Level.INFO,
-        task_id: UUID | None = None,
+        task_id: UUID | str | None = None,
         **data: Any,
     ) -> LogEntry:
         """Keep one log entry; everything else that is named becomes its data."""
@@ -68,7 +68,7 @@ class MongoAdapter:
         self,
         content: str | Memory,
         memory_type: str = "observation",
-        task_id: UUID | None = None,
+        task_id: UUID | str | None = None,
         **data: Any,
     ) -> Memory:
         """Keep one memory; everything else that is named becomes its data."""

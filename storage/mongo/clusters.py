@@ -1,9 +1,11 @@
 """Which agent lives on which MongoDB cluster."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any
 
 from pymongo import MongoClient
@@ -20,6 +22,8 @@ PREFIX = "agent_"
 
 #: Databases whose indexes we remember to be there; beyond that, asking again costs a round trip.
 _REMEMBERED = 10_000
+#: For so long; a database may be deleted, and come back with the agent's next record.
+_SECONDS = 300.0
 
 
 class Clusters:
@@ -29,7 +33,7 @@ class Clusters:
         self._default = settings.mongodb_url
         self._patterns = settings.mongodb_clusters
         self._clients = Clients()
-        self._indexed: OrderedDict[str, None] = OrderedDict()
+        self._indexed: OrderedDict[str, float] = OrderedDict()
 
     def url(self, agent_id: str) -> str:
         """The URL of the agent's cluster: the first pattern that matches, else the default."""
@@ -66,7 +70,7 @@ class Clusters:
     def writable(self, agent_id: str) -> Iterator[Database[Document]]:
         """The agent's database with its indexes, for the time of the block."""
         with self.database(agent_id) as database:
-            if agent_id not in self._indexed:
+            if time.monotonic() > self._indexed.get(agent_id, -inf) + _SECONDS:
                 ensure_indexes(database)
                 self._remember(agent_id)
             yield database
@@ -76,7 +80,7 @@ class Clusters:
         self._clients.close()
 
     def _remember(self, agent_id: str) -> None:
-        self._indexed[agent_id] = None
+        self._indexed[agent_id] = time.monotonic()
         if len(self._indexed) > _REMEMBERED:
             self._indexed.popitem(last=False)
 

@@ -39,7 +39,7 @@ def answer(url: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
 def test_a_screenshot_is_named_by_its_content_and_registered(
     minio: MinIOAdapter, postgres: PostgresAdapter, agent_id: str, task: AgentTask
 ) -> None:
-    path = minio.upload_screenshot(PNG, task.id, step=3, url="https://example.org")
+    path = minio.upload_screenshot(PNG, str(task.id).upper(), step=3, url="https://example.org")
 
     assert path == object_path(agent_id, task.id, hashlib.sha256(PNG).hexdigest(), ".png")
     assert minio.download_screenshot(path) == PNG

@@ -60,6 +60,12 @@ def test_a_memory_is_read_back_unchanged_and_found_by_its_type(mongo: MongoAdapt
     assert len(mongo.read_memories()) == 2
 
 
+def test_a_task_id_may_be_text(mongo: MongoAdapter) -> None:
+    task = new_id()
+    assert mongo.write_log("hello", task_id=str(task)).task_id == task
+    assert len(mongo.read_logs(task_id=str(task).upper())) == 1
+
+
 def test_logs_are_found_by_level_by_task_and_by_time(mongo: MongoAdapter) -> None:
     task = new_id()
     old = mongo.write_log(
@@ -261,6 +267,16 @@ def test_the_indexes_of_the_original_design_are_there(mongo: MongoAdapter, datab
     mongo.write_log("opens the database")
     leading = {next(iter(index["key"])) for index in database.agent_logs.list_indexes()}
     assert leading == {"_id", "agent_id", "created_at", "level", "task_id"}
+
+
+def test_a_database_that_was_deleted_gets_its_indexes_back(
+    mongo: MongoAdapter, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.mongo.clusters._SECONDS", 0)
+    mongo.write_log("opens the database")
+    database.client.drop_database(database.name)
+    mongo.write_log("opens it again")
+    assert "level" in database.agent_logs.index_information()
 
 
 def test_a_document_is_on_disk_when_the_call_returns(
