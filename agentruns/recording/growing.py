@@ -12,6 +12,8 @@ from agentruns.trajectories import Problem, TrajectoryReader
 
 #: Savers write the files of a step in one burst and then wait for the model.
 QUIET_SECONDS = 0.25
+#: One that never rests is read all the same; what is half-written then is read again at the end.
+LONGEST_WAIT_SECONDS = 5.0
 NUMBER = re.compile(r"\d+")
 
 
@@ -25,6 +27,7 @@ class GrowingTrajectory:
         self._last_number = -1
         self._read_up_to = -1
         self._changed = False
+        self._read_at = time.monotonic()
         self._sent: set[UUID] = set()
 
     def note(self, path: Path, signature: Signature) -> None:
@@ -36,8 +39,9 @@ class GrowingTrajectory:
 
     def read(self, agent_id: str, task_id: UUID, *, final: bool) -> Iterator[AnyRecord | Problem]:
         """What was not given before; problems only at the end, as half a file is none before."""
-        if not final and not self._is_quiet():
+        if not final and not self._is_due():
             return
+        self._read_at = time.monotonic()
         after = -1 if final else self._read_up_to
         self._changed, self._read_up_to = False, self._last_number
         for found in self._reader.read(
@@ -55,5 +59,7 @@ class GrowingTrajectory:
         self._sent.add(identity)
         return not known
 
-    def _is_quiet(self) -> bool:
-        return self._changed and abs(time.time() - self._newest) > QUIET_SECONDS
+    def _is_due(self) -> bool:
+        quiet = abs(time.time() - self._newest) > QUIET_SECONDS
+        overdue = time.monotonic() - self._read_at > LONGEST_WAIT_SECONDS
+        return self._changed and (quiet or overdue)
