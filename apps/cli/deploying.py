@@ -10,7 +10,9 @@ from apps.cli.terminal import Terminal
 
 
 def deploy(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
-    """Make every flow a deployment of the Prefect server, with its schedule; harmless twice.
+    """Give every flow with its schedule to the Prefect server; harmless twice.
+
+    Brings the schema of PostgreSQL up to date first, as the flows need it.
 
     Example: `agentruns deploy`
 
@@ -19,6 +21,9 @@ def deploy(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
     """
     with terminal.working("Deploying"), prefect_server(terminal):
         from apps.deploying import deploy as deploy_flows
+        from storage import load_settings
+        from storage.postgres.schema import migrate
 
+        migrate(load_settings().required("postgres_url"))
         names = deploy_flows()
     return Answer({"deployments": names}, "\n".join(names))
