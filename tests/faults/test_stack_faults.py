@@ -243,13 +243,13 @@ def test_a_program_named_by_a_setting_is_not_silently_replaced(monkeypatch, tmp_
         find_mongod()
     monkeypatch.setenv("AGENTRUNS_POSTGRES_BIN", str(tmp_path))
     with pytest.raises(StackError, match=f"{tmp_path}/postgres cannot be run"):
-        find_postgres(None, None, print)
+        find_postgres(None, None, tmp_path, print)
 
 
-def test_data_of_another_postgres_version_is_not_opened(monkeypatch):
+def test_data_of_another_postgres_version_is_not_opened(monkeypatch, tmp_path):
     monkeypatch.delenv("AGENTRUNS_POSTGRES_BIN", raising=False)
     with pytest.raises(StackError, match="PostgreSQL 9, which made this data, was not found"):
-        find_postgres(None, 9, print)
+        find_postgres(None, 9, tmp_path, print)
 
 
 def test_a_long_home_has_its_socket_in_a_short_folder_of_its_own(short_folder):

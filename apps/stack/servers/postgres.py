@@ -29,7 +29,7 @@ class PostgresServer(Server):
         home = PostgresHome.of(self.site.folders)
         home.make()
         home.forget_crash()
-        found = find_postgres(home.user, home.major(), self.site.say)
+        found = find_postgres(home.user, home.major(), home.folder, self.site.say)
         if home.major() is None:
             self.site.say("creating PostgreSQL's data")
             home.initialise(found, SUPERUSER, self.site.credentials.postgres_superuser_password)
