@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
 from agentruns.models import Level, LogEntry, Status, new_id
@@ -295,3 +297,28 @@ class _Peak:
 
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_terminated_recording_is_a_cancelled_task(
+    stores: Stores, agent_id: str, tmp_path: Path
+) -> None:
+    task_id = new_id()
+    mark = tmp_path / "begun"
+    script = f"echo $$ > {mark}; echo begun; sleep 60"
+    code = (
+        "from uuid import UUID; from flows.record_agent_run import record_agent_run; "
+        f"record_agent_run({agent_id!r}, ['sh', '-c', {script!r}], task_id=UUID('{task_id}'))"
+    )
+    server = {"PREFECT_API_URL": PREFECT_API_URL.value()}
+    recorder = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **server})
+    for _ in range(300):
+        if mark.exists():
+            break
+        time.sleep(0.1)
+    recorder.terminate()
+    assert recorder.wait(30) != 0
+    assert stores.postgres.get_task(task_id).status is Status.CANCELLED
+    assert "begun" in [
+        entry.message for entry in stores.mongo.read_logs(agent_id=agent_id, task_id=task_id).items
+    ]
+    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
