@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agentruns.trajectories.cua import CuaReader
+from agentruns.trajectories.cua.reader import CuaReader
 from agentruns.trajectories.reader import Problem, TrajectoryReader
 
 #: Every format that can be read, the most specific first.

@@ -156,7 +156,7 @@ def test_metadata_larger_than_the_limit_is_read_without_its_long_texts(folder, m
     shots = [{"image_url": data_url(png(seed, noise=9_000))} for seed in range(50)]
     folder.end(new_items=shots)
     whole = read(folder)[0]
-    monkeypatch.setattr("agentruns.trajectories.cua_beginning.LARGEST", 200_000)
+    monkeypatch.setattr("agentruns.trajectories.cua.beginning.LARGEST", 200_000)
     records = read(folder)
     task = of(AgentTask, records)[0]
     assert task.status is Status.COMPLETED

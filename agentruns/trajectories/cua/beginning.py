@@ -7,9 +7,9 @@ from uuid import UUID
 
 from agentruns.cleaning import clean_text
 from agentruns.models import imported_id
-from agentruns.trajectories.cua_folder import METADATA, Folder
-from agentruns.trajectories.cua_run import Run
-from agentruns.trajectories.cua_time import Moment, from_folder, from_ticks
+from agentruns.trajectories.cua.folder import METADATA, Folder
+from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.cua.time import Moment, from_folder, from_ticks
 from agentruns.trajectories.files import (
     LARGEST,
     Unreadable,

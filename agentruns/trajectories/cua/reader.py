@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from agentruns.cleaning import picture_fault
 from agentruns.models import AnyRecord, Status
-from agentruns.trajectories import cua_metadata
-from agentruns.trajectories.cua_artifacts import read_artifact
-from agentruns.trajectories.cua_beginning import (
+from agentruns.trajectories.cua import metadata as run_metadata
+from agentruns.trajectories.cua.artifacts import read_artifact
+from agentruns.trajectories.cua.beginning import (
     Metadata,
     begin,
     load_metadata,
     trajectory_id_of,
 )
-from agentruns.trajectories.cua_folder import (
+from agentruns.trajectories.cua.folder import (
     ARTIFACT,
     CALLS,
     METADATA,
@@ -26,8 +26,8 @@ from agentruns.trajectories.cua_folder import (
     Artifact,
     list_folder,
 )
-from agentruns.trajectories.cua_run import Run
-from agentruns.trajectories.cua_time import from_ticks
+from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.files import (
     Unreadable,
     printable,
@@ -91,15 +91,15 @@ def _opening(run: Run, metadata: Metadata, unfinished: Status, *, is_known: bool
     document = metadata.document
     if "created_at" in document and not from_ticks(document["created_at"]):
         yield Problem(METADATA, None, "created_at holds no possible time.")
-    status = cua_metadata.status_of(document, unfinished)
+    status = run_metadata.status_of(document, unfinished)
     if status is None:
         yield Problem(
             METADATA, None, "The status is none that is known; it is taken as unfinished."
         )
-    about = cua_metadata.describe_run(run, document, trajectory_id_of(run.folder, document))
+    about = run_metadata.describe_run(run, document, trajectory_id_of(run.folder, document))
     if not is_known:
-        yield cua_metadata.task_of(run, document, about, status or unfinished)
-    yield from cua_metadata.message_pictures(run, about)
+        yield run_metadata.task_of(run, document, about, status or unfinished)
+    yield from run_metadata.message_pictures(run, about)
 
 
 def _from_resumption(run: Run, after: int, *, completed: bool) -> Iterator[Artifact]:
@@ -144,11 +144,11 @@ def _closing(run: Run, *, is_known: bool) -> Records:
     metadata = load_metadata(run.folder)
     if not metadata.sha256:
         return
-    yield from cua_metadata.balance(run, metadata.document, metadata.sha256)
+    yield from run_metadata.balance(run, metadata.document, metadata.sha256)
     if is_known:
         name = trajectory_id_of(run.folder, metadata.document)
-        about = cua_metadata.describe_run(run, metadata.document, name)
-        yield cua_metadata.note(run, about, metadata.sha256)
+        about = run_metadata.describe_run(run, metadata.document, name)
+        yield run_metadata.note(run, about, metadata.sha256)
 
 
 def _turns(folder: Path) -> list[Path]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from agentruns.models import LogEntry
 from agentruns.models.log import Level
-from agentruns.trajectories.cua_actions import as_object, error_in, text_of
-from agentruns.trajectories.cua_run import Run, storable
+from agentruns.trajectories.cua.actions import as_object, error_in, text_of
+from agentruns.trajectories.cua.run import Run, storable
 from agentruns.trajectories.files import printable
 
 

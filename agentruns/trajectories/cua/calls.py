@@ -5,7 +5,7 @@ from typing import Any
 
 from agentruns.cleaning import Picture, clean_json, take_pixels
 from agentruns.models import AnyRecord, ProgressUpdate
-from agentruns.trajectories.cua_actions import (
+from agentruns.trajectories.cua.actions import (
     action_of,
     as_list,
     as_object,
@@ -13,9 +13,9 @@ from agentruns.trajectories.cua_actions import (
     error_in,
     unpacked,
 )
-from agentruns.trajectories.cua_errors import error_entry
-from agentruns.trajectories.cua_folder import Artifact
-from agentruns.trajectories.cua_run import Run, plain, storable
+from agentruns.trajectories.cua.errors import error_entry
+from agentruns.trajectories.cua.folder import Artifact
+from agentruns.trajectories.cua.run import Run, plain, storable
 from agentruns.trajectories.files import Content, Unreadable, parse_object, printable, read_content
 from agentruns.trajectories.reader import Problem
 

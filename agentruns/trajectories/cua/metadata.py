@@ -7,11 +7,11 @@ from typing import Any
 from agentruns.cleaning import clip_text
 from agentruns.models import AgentTask, AnyRecord, ProgressUpdate, Status
 from agentruns.models.log import Level
-from agentruns.trajectories.cua_actions import as_list, as_object, text_of
-from agentruns.trajectories.cua_errors import call_errors
-from agentruns.trajectories.cua_folder import METADATA, Artifact
-from agentruns.trajectories.cua_run import Document, Run, plain, storable
-from agentruns.trajectories.cua_time import from_ticks
+from agentruns.trajectories.cua.actions import as_list, as_object, text_of
+from agentruns.trajectories.cua.errors import call_errors
+from agentruns.trajectories.cua.folder import METADATA, Artifact
+from agentruns.trajectories.cua.run import Document, Run, plain, storable
+from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.files import printable
 from agentruns.trajectories.reader import Problem
 

@@ -6,11 +6,11 @@ from typing import Any
 from agentruns.cleaning import picture_fault
 from agentruns.models import AnyRecord, LogEntry
 from agentruns.models.log import Level
-from agentruns.trajectories.cua_actions import action_of, as_list, as_object, describe, text_of
-from agentruns.trajectories.cua_calls import read_call
-from agentruns.trajectories.cua_errors import call_errors
-from agentruns.trajectories.cua_folder import Artifact
-from agentruns.trajectories.cua_run import Answer, Run, storable
+from agentruns.trajectories.cua.actions import action_of, as_list, as_object, describe, text_of
+from agentruns.trajectories.cua.calls import read_call
+from agentruns.trajectories.cua.errors import call_errors
+from agentruns.trajectories.cua.folder import Artifact
+from agentruns.trajectories.cua.run import Answer, Run, storable
 from agentruns.trajectories.files import (
     LARGEST,
     Unreadable,

@@ -27,8 +27,8 @@ from agentruns.models import (
     object_path,
 )
 from agentruns.models.log import Level
-from agentruns.trajectories.cua_folder import Artifact, Folder
-from agentruns.trajectories.cua_time import Moment, from_ticks
+from agentruns.trajectories.cua.folder import Artifact, Folder
+from agentruns.trajectories.cua.time import Moment, from_ticks
 from agentruns.trajectories.files import printable
 from agentruns.trajectories.reader import Problem
 

@@ -1,0 +1,1 @@
+"""Format A: the folders that the trajectory saver of cua-agent writes."""
