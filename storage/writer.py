@@ -38,6 +38,9 @@ KINDS = {
 #: More threads bring no more objects a second, measured.
 _THREADS = 8
 
+#: Tasks with news that may wait for a transaction; beyond that they get one of their own.
+_MOST_NEWS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -70,9 +73,13 @@ class RecordWriter:
         Raises:
             StoreUnavailable: when a store is away; write the same records again later.
         """
-        return sum((self._write(batch) for batch in batches(records)), Written())
+        news: set[UUID] = set()
+        written = sum((self._write(batch, news) for batch in batches(records)), Written())
+        store_rows(self._postgres, {}, news)
+        return written
 
-    def _write(self, batch: Batch) -> Written:
+    def _write(self, batch: Batch, news: set[UUID]) -> Written:
+        """Write one batch; without rows of its own, its news waits for the next transaction."""
         files, lost = self._put(batch.uploads)
         unsaid = self._say(self._mongo.store_logs, batch.logs)
         unsaid += self._say(self._mongo.store_memories, batch.memories)
@@ -82,7 +89,12 @@ class RecordWriter:
             "files": files,
             "evaluations": batch.evaluations,
         }
-        return _written(batch, (*lost, *unsaid, *store_rows(self._postgres, rows, _news(batch))))
+        news |= _news(batch)
+        refused: list[Rejection] = []
+        if any(rows.values()) or len(news) > _MOST_NEWS:
+            refused = store_rows(self._postgres, rows, news)
+            news.clear()
+        return _written(batch, (*lost, *unsaid, *refused))
 
     def _put(self, uploads: list[Upload]) -> tuple[list[StoredFile], list[Rejection]]:
         # Frames in which nothing moved are one object with several rows.
