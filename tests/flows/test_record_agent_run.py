@@ -157,7 +157,7 @@ def test_a_hundred_megabytes_are_stored_with_flat_memory(stores: Stores, agent_i
         if after is None:
             break
     assert lines == 1_000_000
-    assert peak.grown < 300 * 2**20, f"{peak.grown / 2**20:.0f} MB more memory"
+    assert peak.grown < 150 * 2**20, f"{peak.grown / 2**20:.0f} MB more memory"
     assert seconds < 60
 
 
