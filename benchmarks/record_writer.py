@@ -45,7 +45,8 @@ def main() -> None:
     """Print the ratio for progress, logs, objects and a mixture of them."""
     with sandbox() as (stores, agent_id):
         tasks = [AgentTask(agent_id=agent_id, title=f"task {number}") for number in range(100)]
-        stores.writer.write(tasks)
+        # The log entry makes the collection and its indexes, which the raw one gets as well.
+        stores.writer.write([*tasks, LogEntry(agent_id=agent_id, message="first")])
         make, raw = Maker(agent_id, tasks), Raw(stores, agent_id)
         for name, kinds, unit in (
             ("progress", (make.progress,), "rows/s"),
