@@ -178,8 +178,8 @@ def test_the_environment_is_what_a_shell_evaluates(run: Run, stack: Stack) -> No
 
 
 def test_the_end_of_a_log_is_told_line_by_line(run: Run, prefect: Stack) -> None:
-    told = run("logs", "worker", "--lines", "2", "--json").json()
-    assert (told["name"], len(told["lines"])) == ("worker", 2)
+    told = run("logs", "mongodb", "--lines", "2", "--json").json()
+    assert (told["name"], len(told["lines"])) == ("mongodb", 2)
 
 
 def test_where_nothing_ever_ran_nothing_is_stopped_or_ready(tmp_path: Path) -> None:
