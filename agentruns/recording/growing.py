@@ -2,13 +2,12 @@
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 from agentruns.models import AgentTask, AnyRecord, Status, Upload
 from agentruns.recording.scanning import Signature
-from agentruns.trajectories import Problem, TrajectoryReader
+from agentruns.trajectories import Problem, Records, TrajectoryReader
 
 #: Savers write the files of a step in one burst and then wait for the model.
 QUIET_SECONDS = 0.25
@@ -37,7 +36,7 @@ class GrowingTrajectory:
         if number := NUMBER.match(path.name):
             self._last_number = max(self._last_number, int(number[0]))
 
-    def read(self, agent_id: str, task_id: UUID, *, final: bool) -> Iterator[AnyRecord | Problem]:
+    def read(self, agent_id: str, task_id: UUID, *, final: bool) -> Records:
         """What was not given before; problems only at the end, as half a file is none before."""
         if not final and not self._is_due():
             return

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agentruns.trajectories.cua.reader import CuaReader
-from agentruns.trajectories.reader import Problem, TrajectoryReader
+from agentruns.trajectories.reader import Problem, Records, TrajectoryReader
 
 #: Every format that can be read, the most specific first.
 READERS: tuple[TrajectoryReader, ...] = (CuaReader(),)
@@ -14,4 +14,4 @@ def find_reader(path: Path) -> TrajectoryReader | None:
     return next((reader for reader in READERS if reader.recognise(path)), None)
 
 
-__all__ = ["READERS", "CuaReader", "Problem", "TrajectoryReader", "find_reader"]
+__all__ = ["READERS", "CuaReader", "Problem", "Records", "TrajectoryReader", "find_reader"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from agentruns.models import AnyRecord, Status
@@ -19,6 +19,10 @@ class Problem:
     """The byte where reading stopped making sense, where that is known."""
     reason: str
     """One sentence without any of the file's content."""
+
+
+#: What reading gives: a record, or the reason why there is none.
+Records: TypeAlias = Iterator[AnyRecord | Problem]
 
 
 class TrajectoryReader(Protocol):
@@ -42,7 +46,7 @@ class TrajectoryReader(Protocol):
         *,
         after: int = -1,
         unfinished: Status = Status.INTERRUPTED,
-    ) -> Iterator[AnyRecord | Problem]:
+    ) -> Records:
         """Everything in the item, in order, with equal ids each time; never raises for bad input.
 
         Args:

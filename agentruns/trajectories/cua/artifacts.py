@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from agentruns.cleaning import picture_fault
-from agentruns.models import AnyRecord, LogEntry
-from agentruns.models.log import Level
+from agentruns.models import Level, LogEntry
 from agentruns.trajectories.cua.actions import action_of, as_list, as_object, describe, text_of
 from agentruns.trajectories.cua.calls import read_call
 from agentruns.trajectories.cua.errors import call_errors
@@ -19,9 +18,7 @@ from agentruns.trajectories.files import (
     printable,
     read_content,
 )
-from agentruns.trajectories.reader import Problem
-
-Records = Iterator[AnyRecord | Problem]
+from agentruns.trajectories.reader import Problem, Records
 
 PICTURE_KINDS = {
     "screenshot_after": "after",

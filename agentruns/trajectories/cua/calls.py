@@ -17,10 +17,10 @@ from agentruns.trajectories.cua.errors import error_entry
 from agentruns.trajectories.cua.folder import Artifact
 from agentruns.trajectories.cua.run import Run, plain, storable
 from agentruns.trajectories.files import Content, Unreadable, parse_object, printable, read_content
-from agentruns.trajectories.reader import Problem
+from agentruns.trajectories.reader import Problem, Records
 
 
-def read_call(run: Run, artifact: Artifact) -> Iterator[AnyRecord | Problem]:
+def read_call(run: Run, artifact: Artifact) -> Records:
     """One executed action; raises `Unreadable` when the file does not say which."""
     run.calls += 1
     content = read_content(run.folder, artifact.path)

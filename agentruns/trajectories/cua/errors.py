@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agentruns.models import LogEntry
-from agentruns.models.log import Level
+from agentruns.models import Level, LogEntry
 from agentruns.trajectories.cua.actions import as_object, error_in, text_of
 from agentruns.trajectories.cua.run import Run, storable
 from agentruns.trajectories.files import printable

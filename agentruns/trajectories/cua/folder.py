@@ -35,7 +35,6 @@ class Artifact:
 class Folder:
     """What one run's folder holds."""
 
-    has_metadata: bool = False
     artifacts: list[Artifact] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -72,9 +71,7 @@ def _place(root: Path, entry: os.DirEntry[str], folder: Folder) -> None:
             _place_in_turn(entry.name, inner, folder)
     elif reason := _refusal(mode):
         folder.problems.append(Problem(printable(entry.name), None, reason))
-    elif entry.name == METADATA:
-        folder.has_metadata = True
-    else:
+    elif entry.name != METADATA:
         folder.loose.append(entry.name)
 
 

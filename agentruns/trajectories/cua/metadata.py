@@ -1,19 +1,17 @@
 """metadata.json of a cua run: the task at the beginning, the balance at the end."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from agentruns.cleaning import clip_text
-from agentruns.models import AgentTask, AnyRecord, ProgressUpdate, Status
-from agentruns.models.log import Level
+from agentruns.models import AgentTask, AnyRecord, Level, ProgressUpdate, Status
 from agentruns.trajectories.cua.actions import as_list, as_object, text_of
 from agentruns.trajectories.cua.errors import call_errors
 from agentruns.trajectories.cua.folder import METADATA, Artifact
 from agentruns.trajectories.cua.run import Document, Run, plain, storable
 from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.files import printable
-from agentruns.trajectories.reader import Problem
+from agentruns.trajectories.reader import Records
 
 #: Where pictures of metadata.json come from, as if it were the file before the first.
 SOURCE = Artifact(-1, METADATA, "metadata", "json")
@@ -61,7 +59,7 @@ def task_of(run: Run, metadata: dict[str, Any], about: Document, status: Status)
     """The task; `run.moment` is when it began."""
     asked = plain(assignment(metadata)).strip()
     trajectory_id = about.data.get("source", {}).get("trajectory_id", run.folder.name)
-    ended = from_ticks(metadata.get("completed_at")) or _last_time(run)
+    ended = from_ticks(metadata.get("completed_at")) or run.ended or run.moment.time
     began = min(run.moment.time, ended)
     return AgentTask(
         id=run.task_id,
@@ -77,16 +75,12 @@ def task_of(run: Run, metadata: dict[str, Any], about: Document, status: Status)
     )
 
 
-def _last_time(run: Run) -> datetime:
-    return run.ended or run.moment.time
-
-
 def message_pictures(run: Run, about: Document) -> Iterator[AnyRecord]:
     """The pictures that the user handed to the agent."""
     yield from run.inline_uploads(SOURCE, about.pictures, {"kind": "message", "primary": False})
 
 
-def balance(run: Run, metadata: dict[str, Any], sha256: str) -> Iterator[AnyRecord | Problem]:
+def balance(run: Run, metadata: dict[str, Any], sha256: str) -> Records:
     """What a finished run adds: its last errors, pictures found nowhere else, its end."""
     items = as_list(metadata.get("new_items"))
     yield from run.at(metadata.get("completed_at"), METADATA)

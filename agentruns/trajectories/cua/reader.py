@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from agentruns.cleaning import picture_fault
-from agentruns.models import AnyRecord, Status
+from agentruns.models import Status
 from agentruns.trajectories.cua import metadata as run_metadata
 from agentruns.trajectories.cua.artifacts import read_artifact
 from agentruns.trajectories.cua.beginning import (
@@ -33,9 +33,7 @@ from agentruns.trajectories.files import (
     printable,
     read_content,
 )
-from agentruns.trajectories.reader import Problem
-
-Records = Iterator[AnyRecord | Problem]
+from agentruns.trajectories.reader import Problem, Records
 
 
 class CuaReader:

@@ -20,13 +20,13 @@ from agentruns.cleaning import (
 )
 from agentruns.models import (
     Bucket,
+    Level,
     LogEntry,
     StoredFile,
     Upload,
     imported_id,
     object_path,
 )
-from agentruns.models.log import Level
 from agentruns.trajectories.cua.folder import Artifact, Folder
 from agentruns.trajectories.cua.time import Moment, from_ticks
 from agentruns.trajectories.files import printable
