@@ -1,6 +1,11 @@
 """What must not be kept: characters no store takes, secrets, pixels inside JSON. No I/O."""
 
-from agentruns.cleaning.pictures import PictureKind, picture_fault, picture_kind
+from agentruns.cleaning.pictures import (
+    PICTURE_KINDS,
+    PictureKind,
+    picture_fault,
+    picture_kind,
+)
 from agentruns.cleaning.pixels import Picture, take_pixels
 from agentruns.cleaning.redaction import Redacted, redact
 from agentruns.cleaning.secret_shapes import REDACTED, redact_text
@@ -8,6 +13,7 @@ from agentruns.cleaning.storable import clean_json, clip_json
 from agentruns.cleaning.text import clean_text, clip_text
 
 __all__ = [
+    "PICTURE_KINDS",
     "REDACTED",
     "Picture",
     "PictureKind",

@@ -12,7 +12,8 @@ class PictureKind(NamedTuple):
     end: bytes
 
 
-KINDS = (
+#: No SVG: it may run scripts where it is looked at.
+PICTURE_KINDS = (
     PictureKind("image/png", ".png", (b"\x89PNG\r\n\x1a\n",), b"IEND\xaeB`\x82"),
     PictureKind("image/jpeg", ".jpg", (b"\xff\xd8\xff",), b"\xff\xd9"),
     PictureKind("image/gif", ".gif", (b"GIF87a", b"GIF89a"), b"\x3b"),
@@ -22,7 +23,7 @@ KINDS = (
 
 def picture_kind(content: bytes) -> PictureKind | None:
     """The kind of picture that the content claims to be, or None."""
-    kind = next((kind for kind in KINDS if content.startswith(kind.beginnings)), None)
+    kind = next((kind for kind in PICTURE_KINDS if content.startswith(kind.beginnings)), None)
     if kind and kind.extension == ".webp" and content[8:12] != b"WEBP":
         return None
     return kind

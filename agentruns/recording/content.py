@@ -4,14 +4,12 @@ import re
 from pathlib import PurePath
 from typing import NamedTuple
 
+from agentruns.cleaning import picture_kind
 from agentruns.models import Bucket
 
 HEAD_BYTES = 4096
+#: Besides those of pictures.
 SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
-    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
-    (b"GIF87a", "image/gif", ".gif"),
-    (b"GIF89a", "image/gif", ".gif"),
     (b"%PDF-", "application/pdf", ".pdf"),
     (b"PK\x03\x04", "application/zip", ".zip"),
     (b"\x1f\x8b", "application/gzip", ".gz"),
@@ -36,8 +34,8 @@ def kind_of(head: bytes, name: PurePath) -> Kind:
 
 
 def _by_signature(head: bytes) -> tuple[str, str] | None:
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp", ".webp"
+    if picture := picture_kind(head):
+        return picture.content_type, picture.extension
     if head[4:8] == b"ftyp":
         return "video/mp4", ".mp4"
     found = (kind for kind in SIGNATURES if head.startswith(kind[0]))

@@ -7,6 +7,7 @@ from io import SEEK_END, BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+from agentruns.cleaning import PICTURE_KINDS, picture_kind
 from storage.errors import RecordRejected
 
 Content = bytes | Path
@@ -15,7 +16,7 @@ Readable = BufferedReader | BytesIO
 UNKNOWN = "application/octet-stream"
 
 #: The only types that a browser may show; SVG and HTML can run scripts, so they are not here.
-IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
+IMAGES = {kind.extension: kind.content_type for kind in PICTURE_KINDS}
 
 _PLAIN_EXTENSION = re.compile(r"\.[a-z0-9]{1,10}")
 _HEAD = 16
@@ -61,15 +62,8 @@ def opened(content: Content) -> Readable:
 
 def image_extension(head: bytes) -> str | None:
     """The extension of the image that begins like this; None when it is no image we know."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ".png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return ".jpg"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return ".gif"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return ".webp"
-    return None
+    kind = picture_kind(head)
+    return kind.extension if kind else None
 
 
 def extension(image: str | None, filename: str) -> str:
