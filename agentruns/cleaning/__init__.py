@@ -10,7 +10,7 @@ from agentruns.cleaning.pixels import Picture, take_pixels
 from agentruns.cleaning.redaction import Redacted, redact
 from agentruns.cleaning.secret_shapes import REDACTED, redact_text
 from agentruns.cleaning.storable import clean_json, clip_json
-from agentruns.cleaning.text import clean_text, clip_text
+from agentruns.cleaning.text import clean_text, clip_text, printable
 
 __all__ = [
     "PICTURE_KINDS",
@@ -24,6 +24,7 @@ __all__ = [
     "clip_text",
     "picture_fault",
     "picture_kind",
+    "printable",
     "redact",
     "redact_text",
     "take_pixels",

@@ -15,6 +15,12 @@ def _without_lone_surrogates(text: str) -> str:
     return text
 
 
+def printable(name: str) -> str:
+    """A file's name as one line: bytes that are not UTF-8 and control characters spelled out."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def clip_text(text: str, limit: int) -> str:
     """At most about `limit` characters, the end replaced by a note of how many are missing."""
     if len(text) <= limit:

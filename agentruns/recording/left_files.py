@@ -10,9 +10,9 @@ from io import BufferedReader
 from pathlib import Path
 from uuid import UUID
 
+from agentruns.cleaning import printable
 from agentruns.models import StoredFile, Upload, imported_id, object_path
 from agentruns.recording.content import HEAD_BYTES, kind_of
-from agentruns.recording.scanning import printable
 
 #: Smaller files are read once, so that what is hashed is what is stored.
 IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -31,7 +31,7 @@ def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID) -> Upload:
         file.seek(0)
         kind = kind_of(file.read(HEAD_BYTES), path)
     stored = StoredFile(
-        id=imported_id(str(task_id), printable(name), sha256),
+        id=imported_id(str(task_id), printable(str(name)), sha256),
         agent_id=agent_id,
         task_id=task_id,
         bucket=kind.bucket,
@@ -39,7 +39,7 @@ def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID) -> Upload:
         content_type=kind.content_type,
         size_bytes=len(content) if isinstance(content, bytes) else status.st_size,
         sha256=sha256,
-        metadata={"name": printable(name), "modified_at": _modified_at(status)},
+        metadata={"name": printable(str(name)), "modified_at": _modified_at(status)},
     )
     return Upload(file=stored, content=content)
 

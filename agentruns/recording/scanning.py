@@ -28,11 +28,6 @@ def is_partial(path: Path, folder: Path) -> bool:
     return path.name.endswith(PARTIAL_ENDINGS) or any(part.startswith(".") for part in parts)
 
 
-def printable(path: Path) -> str:
-    """A path as text that every store takes, also where its bytes are not UTF-8."""
-    return os.fsencode(path).decode(errors="backslashreplace")
-
-
 def _files(folder: Path) -> Iterator[tuple[Path, Signature]]:
     waiting = [folder]
     while waiting:

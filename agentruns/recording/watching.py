@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
+from agentruns.cleaning import printable
 from agentruns.models import AnyRecord, Level, LogEntry, imported_id
 from agentruns.recording.growing import GrowingTrajectory
 from agentruns.recording.left_files import upload_of
-from agentruns.recording.scanning import Signature, is_partial, printable, scan
+from agentruns.recording.scanning import Signature, is_partial, scan
 from agentruns.trajectories import Problem, find_reader
 
 
@@ -55,7 +56,7 @@ class FolderWatch:
             yield self._warning(trajectory.item, f"reading it failed with {error!r}")
 
     def _warning(self, path: Path, reason: str) -> LogEntry:
-        name = printable(path)
+        name = printable(str(path))
         return LogEntry(
             id=imported_id(str(self._task_id), "left out", name, reason),
             agent_id=self._agent_id,

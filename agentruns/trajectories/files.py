@@ -52,12 +52,6 @@ class Fingerprint:
     size_bytes: int
 
 
-def printable(name: str) -> str:
-    """The name with every byte that is not UTF-8, and every control character, written out."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def read_content(folder: Path, name: str, limit: int = LARGEST) -> Content:
     """A file below the folder; raises `Unreadable` for anything but a regular file in bounds."""
     with _opened(folder, name) as descriptor:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from agentruns.cleaning import picture_fault
+from agentruns.cleaning import picture_fault, printable
 from agentruns.models import Level, LogEntry
 from agentruns.trajectories.cua.actions import action_of, as_list, as_object, describe, text_of
 from agentruns.trajectories.cua.calls import read_call
@@ -15,7 +15,6 @@ from agentruns.trajectories.files import (
     Unreadable,
     fingerprint,
     parse_object,
-    printable,
     read_content,
 )
 from agentruns.trajectories.reader import Problem, Records

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from agentruns.cleaning import clean_text
+from agentruns.cleaning import clean_text, printable
 from agentruns.models import imported_id
 from agentruns.trajectories.cua.folder import METADATA, Folder
 from agentruns.trajectories.cua.run import Run
@@ -15,7 +15,6 @@ from agentruns.trajectories.files import (
     Unreadable,
     fingerprint,
     parse_object,
-    printable,
     read_content,
     read_without_long_texts,
 )

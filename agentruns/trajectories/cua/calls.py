@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agentruns.cleaning import Picture, clean_json, take_pixels
+from agentruns.cleaning import Picture, clean_json, printable, take_pixels
 from agentruns.models import AnyRecord, ProgressUpdate
 from agentruns.trajectories.cua.actions import (
     action_of,
@@ -16,7 +16,7 @@ from agentruns.trajectories.cua.actions import (
 from agentruns.trajectories.cua.errors import error_entry
 from agentruns.trajectories.cua.folder import Artifact
 from agentruns.trajectories.cua.run import Run, plain, storable
-from agentruns.trajectories.files import Content, Unreadable, parse_object, printable, read_content
+from agentruns.trajectories.files import Content, Unreadable, parse_object, read_content
 from agentruns.trajectories.reader import Problem, Records
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from agentruns.cleaning import printable
 from agentruns.models import Level, LogEntry
 from agentruns.trajectories.cua.actions import as_object, error_in, text_of
 from agentruns.trajectories.cua.run import Run, storable
-from agentruns.trajectories.files import printable
 
 
 def call_errors(run: Run, messages: list[Any], path: str) -> Iterator[LogEntry]:

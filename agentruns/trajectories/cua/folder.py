@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentruns.trajectories.files import printable
+from agentruns.cleaning import printable
 from agentruns.trajectories.reader import Problem
 
 TURN = re.compile(r"turn_\d{1,9}\Z")

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agentruns.cleaning import clip_text
+from agentruns.cleaning import clip_text, printable
 from agentruns.models import AgentTask, AnyRecord, Level, ProgressUpdate, Status
 from agentruns.trajectories.cua.actions import as_list, as_object, text_of
 from agentruns.trajectories.cua.errors import call_errors
 from agentruns.trajectories.cua.folder import METADATA, Artifact
 from agentruns.trajectories.cua.run import Document, Run, plain, storable
 from agentruns.trajectories.cua.time import from_ticks
-from agentruns.trajectories.files import printable
 from agentruns.trajectories.reader import Records
 
 #: Where pictures of metadata.json come from, as if it were the file before the first.

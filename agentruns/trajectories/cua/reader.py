@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from agentruns.cleaning import picture_fault
+from agentruns.cleaning import picture_fault, printable
 from agentruns.models import Status
 from agentruns.trajectories.cua import metadata as run_metadata
 from agentruns.trajectories.cua.artifacts import read_artifact
@@ -30,7 +30,6 @@ from agentruns.trajectories.cua.run import Run
 from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.files import (
     Unreadable,
-    printable,
     read_content,
 )
 from agentruns.trajectories.reader import Problem, Records

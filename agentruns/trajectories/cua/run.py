@@ -11,9 +11,11 @@ from uuid import UUID
 from agentruns.cleaning import (
     Picture,
     clean_json,
+    clean_text,
     clip_json,
     clip_text,
     picture_kind,
+    printable,
     redact,
     redact_text,
     take_pixels,
@@ -29,7 +31,6 @@ from agentruns.models import (
 )
 from agentruns.trajectories.cua.folder import Artifact, Folder
 from agentruns.trajectories.cua.time import Moment, from_ticks
-from agentruns.trajectories.files import printable
 from agentruns.trajectories.reader import Problem
 
 #: Far below the 16 MB of a MongoDB document, and small enough to be read in bulk.
@@ -68,7 +69,8 @@ def storable(value: dict[str, Any]) -> Document:
 
 def plain(text: str) -> str:
     """A text fit to be a message: clean, without secrets, not too long."""
-    return redact_text(clip_text(str(clean_json(text)), LONGEST_MESSAGE))
+    # In this order: half a secret has no shape that anybody knows.
+    return clip_text(redact_text(clean_text(text)), LONGEST_MESSAGE)
 
 
 def _amounts(usage: dict[str, Any]) -> dict[str, float]:
