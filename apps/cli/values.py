@@ -48,8 +48,11 @@ def check_uuid(_: Any, value: str) -> None:
 
 def check_limit(_: Any, value: int | None) -> None:
     """Refuse a page without items, and one without end."""
-    if value is not None and not 1 <= value <= MAX_PAGE:
-        raise ValueError(f"Choose 1 to {MAX_PAGE}.")
+    # Late: the bound lives with the stores.
+    from storage.paging import MOST
+
+    if value is not None and not 1 <= value <= MOST:
+        raise ValueError(f"Choose 1 to {MOST}.")
 
 
 def check_positive(_: Any, value: int | None) -> None:
@@ -89,9 +92,6 @@ def moment(text: str, now: datetime) -> datetime:
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
-
-#: The most that one page of a list may hold.
-MAX_PAGE = 1000
 
 #: An option that is said or not said.
 Flag = Annotated[bool, Parameter(show_default=False)]

@@ -16,9 +16,10 @@ from storage.mongo.bulk import Refused, insert
 from storage.mongo.clusters import Clusters
 from storage.mongo.documents import LOGS, MEMORIES, Document, log_document, memory_document
 from storage.mongo.merging import KnownAgents, known_agents, merged_logs
-from storage.mongo.pages import ClusterPage, checked_limit
+from storage.mongo.pages import ClusterPage
 from storage.mongo.probing import probe
 from storage.mongo.reading import filters, level_counts, older, page_of
+from storage.paging import checked_limit
 from storage.retries import retried
 from storage.settings import Settings, load_settings
 

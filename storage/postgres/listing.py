@@ -8,8 +8,8 @@ from psycopg.rows import class_row
 
 from agentruns.models import AgentTask, Evaluation, Page, ProgressUpdate, StoredFile
 from agentruns.models.values import Record
+from storage.paging import Place, checked_limit, read_cursor
 from storage.postgres.connection import PgConnection
-from storage.postgres.paging import Place, checked_limit, page, read_cursor
 from storage.postgres.queries import query
 
 Kept = TypeVar("Kept", bound=Record)
@@ -55,8 +55,11 @@ def read_page(
     """The page of a list that the window cuts out."""
     with connection.cursor(row_factory=class_row(listing.kind)) as cursor:
         found = cursor.execute(query(listing.query), filters | window).fetchall()
-    key = attrgetter(listing.time, "id")
-    return page(found, window["rows"] - 1, lambda item: Place(*key(item)))
+    limit = window["rows"] - 1
+    items = tuple(found[:limit])
+    if len(found) <= limit:
+        return Page(items)
+    return Page(items, Place(*attrgetter(listing.time, "id")(items[-1])).cursor())
 
 
 def read_one(

@@ -1,24 +1,23 @@
-"""Keyset pages: where one ended is told by an opaque cursor, never by a count of rows."""
+"""Keyset pages: where one ended is told by an opaque cursor, never by a count of records."""
 
-import base64
-import binascii
-from collections.abc import Callable, Sequence
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from uuid import UUID
 
-from agentruns.models import Page
-
+#: The most that one page holds.
 MOST = 1000
-
-Item = TypeVar("Item")
 
 
 class Place(NamedTuple):
-    """The time and id of the last item of a page."""
+    """A place in a list that is ordered by time, then id."""
 
     at: datetime
     id: UUID
+
+    def cursor(self) -> str:
+        """The place as text that callers hand back to us."""
+        return urlsafe_b64encode(f"{self.at.isoformat()}|{self.id}".encode()).decode()
 
 
 def checked_limit(limit: int) -> int:
@@ -41,22 +40,12 @@ def read_cursor(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     try:
-        at, _, record = base64.urlsafe_b64decode(cursor.encode("ascii")).decode().partition("|")
+        at, _, record = urlsafe_b64decode(cursor.encode("ascii")).decode().partition("|")
         return Place(_aware(at), UUID(record))
-    except (ValueError, binascii.Error):
+    except (ValueError, AttributeError):
         raise ValueError(
             "the cursor is unknown: pass the `next` of the page before, unchanged"
         ) from None
-
-
-def page(rows: Sequence[Item], limit: int, place: Callable[[Item], Place]) -> Page[Item]:
-    """The first `limit` of the rows; one more among them says that another page follows."""
-    items = tuple(rows[:limit])
-    return Page(items, _write_cursor(place(items[-1])) if len(rows) > limit else None)
-
-
-def _write_cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(f"{place.at.isoformat()}|{place.id}".encode()).decode()
 
 
 def _aware(text: str) -> datetime:
