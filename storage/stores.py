@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from agentruns.models import Health, StoredFile
+from storage.closing import Closable
 from storage.errors import StorageError
 from storage.minio import MinIOAdapter
 from storage.mongo import MongoAdapter
@@ -27,7 +27,7 @@ class _Store(Protocol):
     def close(self) -> None: ...
 
 
-class Stores:
+class Stores(Closable):
     """Everything that a service needs to keep and find records of all agents."""
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -68,17 +68,6 @@ class Stores:
             opened: _Store | None = self.__dict__.get(name)
             if opened:
                 opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _health(self, name: str) -> Health:
         try:

@@ -8,6 +8,7 @@ test starts at once; without it, the session has servers of its own.
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -42,6 +43,15 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
                 patch.delenv(name)
         patch.setenv("AGENTRUNS_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def closed_stores() -> Iterator[None]:
+    """What flows share until their process ends is closed before the last words of the session."""
+    yield
+    if shared := sys.modules.get("storage.stores"):
+        for stores in shared._SHARED:
+            stores.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from minio import Minio
 
 from agentruns.models import Bucket, Health, StoredFile, Upload
 from storage.arguments import checked_path
+from storage.closing import Closable
 from storage.errors import StorageError
 from storage.health import timed_health
 from storage.minio.clients import client, signer
@@ -45,7 +46,7 @@ class Registry(Protocol):
         """Keep the row of an uploaded object."""
 
 
-class MinIOAdapter:
+class MinIOAdapter(Closable):
     """The objects of one agent, or of all who come with an `agent_id`."""
 
     def __init__(

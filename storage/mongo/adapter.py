@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from pymongo.database import Database
 
 from agentruns.models import Health, Level, LogEntry, Memory, Page
+from storage.closing import Closable
 from storage.errors import RecordRejected
 from storage.health import timed_health
 from storage.mongo.bulk import Refused, insert
@@ -24,7 +24,7 @@ from storage.retries import retried
 from storage.settings import Settings, load_settings
 
 
-class MongoAdapter:
+class MongoAdapter(Closable):
     """One agent's logs and memories; with `cluster_mode`, those of any agent on any cluster."""
 
     def __init__(
@@ -165,17 +165,6 @@ class MongoAdapter:
     def close(self) -> None:
         """Close every connection."""
         self._clusters.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _writable(self, agent_id: str) -> AbstractContextManager[Database[Document]]:
         return self._clusters.writable(self._agent(agent_id))

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from agentruns.models import (
@@ -18,6 +17,7 @@ from agentruns.models import (
     StoredFile,
     utcnow,
 )
+from storage.closing import Closable
 from storage.errors import RecordNotFound, RecordRejected
 from storage.health import timed_health
 from storage.postgres.bulk import store_rows
@@ -47,7 +47,7 @@ _BATCH_SECONDS = 60.0
 _PROBE_SECONDS = 2.0
 
 
-class PostgresAdapter:
+class PostgresAdapter(Closable):
     """What PostgreSQL keeps; opened on first use, to be closed or used as a context manager.
 
     Every call raises `StoreUnavailable` when the server is away or silent for `seconds`.
@@ -225,17 +225,6 @@ class PostgresAdapter:
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @retried
     def _page(
