@@ -22,9 +22,9 @@ def main() -> None:
 
 def _run() -> None:
     # Late: Prefect reads the environment when it is imported.
-    from benchmarks import metadata_query, record_writer  # noqa: PLC0415
+    from benchmarks import evaluation_pass, metadata_query, record_writer  # noqa: PLC0415
 
-    for benchmark in (record_writer, metadata_query):
+    for benchmark in (record_writer, metadata_query, evaluation_pass):
         benchmark.main()
 
 
