@@ -3,12 +3,13 @@
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agentruns.home import home
 from agentruns.models.values import AgentId
@@ -50,7 +51,11 @@ def _url_like(pattern: re.Pattern[str], example: str) -> AfterValidator:
 
 
 def _parsed(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+    with suppress(ValueError):
+        value = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(value, dict):
+        raise ValueError('it must be a JSON object such as {"browser-*": "mongodb://..."}')  # noqa: TRY004 - pydantic catches it
+    return value
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
@@ -68,7 +73,8 @@ class Settings(BaseSettings):
     )
 
     mongodb_url: MongoUrl | None = None
-    mongodb_clusters: Annotated[dict[str, MongoUrl], BeforeValidator(_parsed)] = Field(
+    # NoDecode: what pydantic-settings says of broken JSON names no setting that a user knows.
+    mongodb_clusters: Annotated[dict[str, MongoUrl], NoDecode, BeforeValidator(_parsed)] = Field(
         default_factory=dict
     )
     """Agent pattern (`browser-*`) to URL; the first match counts, `mongodb_url` is for the rest."""
@@ -127,11 +133,23 @@ def stack_file() -> Path:
 
 
 def env_files() -> tuple[Path, ...]:
-    """The env files that count in this process, later ones before earlier ones."""
-    own = Path(os.environ.get("AGENTRUNS_ENV_FILE", ".env"))
+    """The env files that count in this process, later ones before earlier ones.
+
+    Raises:
+        SettingsError: when one was chosen that cannot be read.
+    """
+    own = _own_env_file()
     given = [name for name, value in (os.environ | dotenv_values(own)).items() if value]
     named = {name.removesuffix("_FILE") for name in given}
     return (own,) if STORES & named else (stack_file(), own)
+
+
+def _own_env_file() -> Path:
+    chosen = os.environ.get("AGENTRUNS_ENV_FILE")
+    # A slip in the name must not lead to other stores than were meant.
+    if chosen and not (Path(chosen).is_file() and os.access(chosen, os.R_OK)):
+        raise SettingsError(f"AGENTRUNS_ENV_FILE cannot be read: {chosen} is no file of yours.")
+    return Path(chosen or ".env")
 
 
 def _secrets_in_files() -> dict[str, Any]:

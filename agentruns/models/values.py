@@ -22,7 +22,10 @@ class Record(BaseModel):
 
 
 def _as_utc(value: datetime) -> datetime:
-    value = value.astimezone(UTC)
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC the time is not in the years 1 to 9999") from None
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
@@ -87,7 +90,7 @@ def _plain_name(value: str) -> str:
     path = PurePosixPath(value)
     if "\\" in value or path.is_absolute() or str(path) != value or ".." in path.parts:
         raise ValueError(r"an object path has plain parts: no '..', '//', '\' or leading '/'")
-    if any(not character.isprintable() for character in value):
+    if not value.isprintable() or value.isspace():
         raise ValueError("an object path has printable characters only")
     if len(value.encode()) > 1024:
         raise ValueError("an object path has at most 1,024 bytes")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from apps.cli.errors import PREFECT_AWAY, PREFECT_REFUSES, CommandError
+from apps.cli.errors import PREFECT_AWAY, PREFECT_MALFORMED, PREFECT_REFUSES, CommandError
 from apps.cli.exit_codes import ExitCode
 from apps.cli.terminal import Terminal
 
@@ -72,7 +72,8 @@ def _quiet_engine(terminal: Terminal) -> Iterator[None]:
 
 
 def _is_not_engine(record: logging.LogRecord) -> bool:
-    return record.module not in {"flow_engine", "task_engine", "engine"}
+    # `flows` tells of refused parameters, and repeats all of them.
+    return record.module not in {"flow_engine", "task_engine", "engine", "flows"}
 
 
 def _known_server() -> dict[str, str]:
@@ -100,7 +101,9 @@ def _address() -> str:
 
 
 def _ask(address: str) -> None:
-    request = Request(f"{address.rstrip('/')}/admin/version", headers=_credentials())  # noqa: S310 - the user's own setting
+    if not address.startswith(("http://", "https://")):
+        raise CommandError(ExitCode.WRONG_USAGE, PREFECT_MALFORMED)
+    request = Request(f"{address.rstrip('/')}/admin/version", headers=_credentials())  # noqa: S310 - checked above
     try:
         urlopen(request, timeout=SECONDS).close()  # noqa: S310 - the same address
     except HTTPError as error:

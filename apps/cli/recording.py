@@ -1,7 +1,6 @@
 """`agentruns record`: run a command and keep what it does."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -14,7 +13,7 @@ from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import status_text
 from apps.cli.terminal import Terminal
-from apps.cli.values import AgentIdOption, Positive
+from apps.cli.values import AgentIdOption, Attempts, Folders, PlainText
 
 if TYPE_CHECKING:
     from agentruns.recording.run_record import RunRecord
@@ -30,11 +29,11 @@ KINDS = {
 
 
 def record(
-    *command: str,
+    *command: PlainText,
     agent: AgentIdOption,
-    title: str | None = None,
-    watch: list[Path] | None = None,
-    attempts: Positive = 1,
+    title: PlainText | None = None,
+    watch: Folders = None,
+    attempts: Attempts = 1,
     terminal: Annotated[Terminal, Parameter(parse=False)],
 ) -> Answer:
     """Run a command and record it.

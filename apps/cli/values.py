@@ -1,12 +1,15 @@
 """What users may type where an id, a time or a number is due; anything else is wrong usage."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 from cyclopts import Parameter
 
+BILLION = 1_000_000_000
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -56,9 +59,29 @@ def check_limit(_: Any, value: int | None) -> None:
 
 
 def check_positive(_: Any, value: int | None) -> None:
-    """Refuse zero and less."""
-    if value is not None and value < 1:
-        raise ValueError("Choose 1 or more.")
+    """Refuse zero and less, and what no counter of ours holds."""
+    if value is not None and not 1 <= value <= BILLION:
+        raise ValueError("Choose 1 or more, at most a billion.")
+
+
+def check_attempts(_: Any, value: int) -> None:
+    """Refuse no attempt, and attempts without end."""
+    # Late: it brings pydantic.
+    from agentruns.recording.plan import MOST_ATTEMPTS
+
+    if not 1 <= value <= MOST_ATTEMPTS:
+        raise ValueError(f"Choose 1 to {MOST_ATTEMPTS}.")
+
+
+def check_utf8(_: Any, value: str | Sequence[str | Path] | None) -> None:
+    """Refuse bytes that are not UTF-8: no flow takes them."""
+    for part in [value] if isinstance(value, str) else value or ():
+        try:
+            str(part).encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                "It holds bytes that are not UTF-8; put what needs them in a script."
+            ) from None
 
 
 def check_scorers(_: Any, value: list[str] | None) -> None:
@@ -100,6 +123,9 @@ AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
 StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
 TaskId = Annotated[str, Parameter(validator=check_uuid)]
 PageLimit = Annotated[int, Parameter(validator=check_limit)]
+Attempts = Annotated[int, Parameter(validator=check_attempts)]
+PlainText = Annotated[str, Parameter(validator=check_utf8)]
+Folders = Annotated[list[Path] | None, Parameter(validator=check_utf8)]
 Positive = Annotated[int, Parameter(validator=check_positive)]
 PositiveOrAll = Annotated[int | None, Parameter(validator=check_positive)]
 ScorerNames = Annotated[list[str] | None, Parameter(validator=check_scorers)]

@@ -186,3 +186,22 @@ def test_urls_are_signed_for_https_as_the_store_speaks_it_unless_said_otherwise(
     assert load_settings().public_secure is False
     monkeypatch.setenv("MINIO_PUBLIC_SECURE", "true")
     assert load_settings().public_secure is True
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("name", ["missing.env", "."])
+def test_a_chosen_env_file_that_is_not_there_never_leads_to_other_stores(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("AGENTRUNS_ENV_FILE", name)
+    with pytest.raises(SettingsError, match="AGENTRUNS_ENV_FILE cannot be read"):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["{x", "[1]", "text", "5"])
+def test_clusters_that_are_no_json_object_are_named_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MONGODB_CLUSTERS", value)
+    with pytest.raises(SettingsError, match="MONGODB_CLUSTERS is malformed: it must be a JSON"):
+        load_settings()
