@@ -102,7 +102,7 @@ def test_logs_knows_exactly_the_servers_that_there_are() -> None:
         (["record", "--agent", "browser-1"], "after '--'"),
         (["record", "--agent", "Browser", "--", "true"], "small letters"),
         (["record", "--", "true"], "--agent"),
-        (["record", "--agent", "a", "--attempts", "0", "--", "true"], "1 or more"),
+        (["record", "--agent", "a", "--attempts", "0", "--", "true"], "1 to 100"),
         (["evaluate", "--since", "yesterday"], "2h, 7d"),
         (["evaluate", "--scorer", "nope"], "outcome"),
         (["logs", "mariadb"], "postgres"),
