@@ -6,6 +6,7 @@ import pymongo
 from pymongo.errors import OperationFailure
 
 from storage.errors import AccessDenied
+from storage.mongo.clients import address
 from storage.mongo.errors import translated
 
 _SECONDS = 2
@@ -30,7 +31,7 @@ def server_version(url: str, seconds: float) -> str:
     Raises:
         StorageError: when it does not answer in time, or refuses us.
     """
-    with translated("127.0.0.1"), pymongo.timeout(seconds), _client(host=url) as client:
+    with translated(address(url)), pymongo.timeout(seconds), _client(host=url) as client:
         client.admin.command("ping")
         client.admin.command("listDatabases", nameOnly=True)
         return str(client.server_info()["version"])

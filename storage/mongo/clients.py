@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from pymongo import MongoClient
 
+from storage.mongo.documents import Document
 from storage.mongo.errors import translated
-
-Document = dict[str, Any]
 
 #: A reply that takes longer is not waited for; the driver's own default is to wait for ever.
 REPLY_MS = 10_000

@@ -23,16 +23,16 @@ _TASKS = TypeAdapter(list[AgentTask])
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Table:
     """A table that only ever gains rows, and its columns as attributes of a record."""
 
-    table: str
+    name: str
     insert: str
     merge: str
     columns: Mapping[str, str]
 
 
-PROGRESS = Rows(
+PROGRESS = Table(
     "task_progress",
     "insert_progress",
     "merge_progress",
@@ -47,7 +47,7 @@ PROGRESS = Rows(
         "timestamp": "timestamptz",
     },
 )
-FILES = Rows(
+FILES = Table(
     "binary_file_metadata",
     "insert_file",
     "merge_files",
@@ -65,7 +65,7 @@ FILES = Rows(
         "uploaded_at": "timestamptz",
     },
 )
-EVALUATIONS = Rows(
+EVALUATIONS = Table(
     "evaluations",
     "insert_evaluation",
     "merge_evaluations",
@@ -111,21 +111,21 @@ def store_rows(  # noqa: PLR0913 - one sequence a table
     _touch(connection, news - current)
 
 
-def store_new(connection: PgConnection, rows: Rows, records: Sequence[Any]) -> int:
+def store_new(connection: PgConnection, table: Table, records: Sequence[Any]) -> int:
     """Insert the records that are not there yet, the quickest way; says how many were new."""
     if not records:
         return 0
-    return (_insert if len(records) <= _FEW else _copy)(connection, rows, records)
+    return (_insert if len(records) <= _FEW else _copy)(connection, table, records)
 
 
 def _tasks_of(records: Sequence[ProgressUpdate | StoredFile]) -> set[UUID]:
     return {record.task_id for record in records if record.task_id is not None}
 
 
-def _insert(connection: PgConnection, rows: Rows, records: Sequence[Any]) -> int:
+def _insert(connection: PgConnection, table: Table, records: Sequence[Any]) -> int:
     with _preparing(connection), connection.cursor() as cursor:
         # The attributes of a record are named as the parameters are.
-        cursor.executemany(query(rows.insert), [vars(record) for record in records])
+        cursor.executemany(query(table.insert), [vars(record) for record in records])
         return cursor.rowcount
 
 
@@ -139,20 +139,20 @@ def _preparing(connection: PgConnection) -> Iterator[None]:
         connection.prepare_threshold = None
 
 
-def _copy(connection: PgConnection, rows: Rows, records: Sequence[Any]) -> int:
-    incoming = sql.Identifier(f"incoming_{rows.table}")
+def _copy(connection: PgConnection, table: Table, records: Sequence[Any]) -> int:
+    incoming = sql.Identifier(f"incoming_{table.name}")
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("CREATE TEMP TABLE {} (LIKE {})").format(incoming, sql.Identifier(rows.table))
+            sql.SQL("CREATE TEMP TABLE {} (LIKE {})").format(incoming, sql.Identifier(table.name))
         )
-        names = sql.SQL(", ").join(map(sql.Identifier, rows.columns))
+        names = sql.SQL(", ").join(map(sql.Identifier, table.columns))
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(incoming, names)
-        row = attrgetter(*rows.columns)
+        row = attrgetter(*table.columns)
         with cursor.copy(statement) as copy:
-            copy.set_types(list(rows.columns.values()))
+            copy.set_types(list(table.columns.values()))
             for record in records:
                 copy.write_row(row(record))
-        new = cursor.execute(query(rows.merge)).rowcount
+        new = cursor.execute(query(table.merge)).rowcount
         cursor.execute(sql.SQL("DROP TABLE {}").format(incoming))
         return new
 

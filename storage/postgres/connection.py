@@ -13,8 +13,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from storage.postgres.address import parameters
 from storage.postgres.deadline import DeadlineConnection, connect
+from storage.postgres.errors import translated
 from storage.postgres.revisions import current_revision, refuse_mismatch
-from storage.postgres.translation import translated_errors
 
 PgConnection = DeadlineConnection[TupleRow]
 
@@ -50,7 +50,7 @@ class Database:
 
         Everything in it has to end within `seconds`, by default those of the database.
         """
-        with translated_errors(), self._lent() as connection:
+        with translated(), self._lent() as connection:
             connection.allow(seconds or self._seconds)
             if seconds and seconds > self._seconds:
                 connection.execute(
@@ -60,7 +60,7 @@ class Database:
 
     def probe(self, seconds: float) -> str:
         """The server's version, asked on a connection of its own."""
-        with translated_errors(), connect(self._url, seconds) as connection:
+        with translated(), connect(self._url, seconds) as connection:
             refuse_mismatch(current_revision(connection))
             return f"PostgreSQL {connection.info.server_version // 10_000} answers."
 

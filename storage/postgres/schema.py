@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from storage.postgres.deadline import connect
+from storage.postgres.errors import translated
 from storage.postgres.revisions import (
     REVISIONS,
     SQL,
@@ -18,7 +19,6 @@ from storage.postgres.revisions import (
     refuse_mismatch,
     refuse_newer,
 )
-from storage.postgres.translation import translated_errors
 
 #: Any number that nobody else locks: "agentrun" in ASCII.
 _LOCK = 0x6167656E7472756E
@@ -46,7 +46,7 @@ def check(url: str) -> None:
     Raises:
         SchemaMismatch: when it is newer or older.
     """
-    with translated_errors(), connect(url, _CHECK_SECONDS) as connection:
+    with translated(), connect(url, _CHECK_SECONDS) as connection:
         refuse_mismatch(current_revision(connection))
 
 
@@ -60,7 +60,7 @@ def _transaction(url: str) -> Iterator[Connection]:
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: connect(url, _SECONDS), poolclass=NullPool
     )
-    with translated_errors(), _unwrapped_errors(), engine.begin() as connection:
+    with translated(), _unwrapped_errors(), engine.begin() as connection:
         yield connection
 
 

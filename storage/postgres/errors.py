@@ -33,13 +33,14 @@ _REASONS = {
     "couldn't get a connection": "no connection became free in time",
     "statement timeout": "a statement took too long",
     "too many clients": "it has no connection left",
+    "starting up": "it is still starting",
     "deadlock": "two writers were in each other's way",
     "No space left": "its disk is full",
 }
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Let only our own errors out, each a sentence without a secret."""
     try:
         yield
