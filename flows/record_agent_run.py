@@ -14,6 +14,7 @@ from agentruns.models import new_id
 from agentruns.recording.attempt import Attempt
 from agentruns.recording.plan import MOST_ATTEMPTS, RunPlan
 from agentruns.recording.run_record import RunRecord, run_record
+from agentruns.recording.withheld import real_command
 from tasks.recording import close_task, closed_in_any_case, open_task, run_attempt
 
 
@@ -47,7 +48,7 @@ def record_agent_run(  # noqa: PLR0913 - the fields of the form in Prefect's UI
     plan = RunPlan(
         task_id=task_id or new_id(),
         agent_id=agent_id,
-        command=tuple(command),
+        command=tuple(real_command(command)),
         title=title or "",
         description=description,
         watch=tuple(Path(folder).absolute() for folder in watch or ()),

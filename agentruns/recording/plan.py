@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from agentruns.cleaning import clean_json, clean_text, clip_text, redact
 from agentruns.models import AgentId, AgentTask, Level, LogEntry, Status, new_id, utcnow
 from agentruns.models.values import JsonObject, Record
+from agentruns.recording.withheld import without_secrets
 
 LONGEST_TITLE = 120
 MOST_ATTEMPTS = 100
@@ -37,10 +38,7 @@ class RunPlan(Record):
 
     def shown_command(self) -> list[str]:
         """The command without the secrets that may be in it."""
-        options = ("", *self.command)
-        return [
-            _argument(option, value) for option, value in zip(options, self.command, strict=False)
-        ]
+        return without_secrets(self.command)
 
     def continuing(self, known: AgentTask) -> "RunPlan":
         """The same plan for a task that is known: what is not told anew stays."""
@@ -76,14 +74,6 @@ class RunPlan(Record):
             message=message,
             data={"stream": "recorder", **data},
         )
-
-
-def _argument(option: str, value: str) -> str:
-    """The value, judged by its own shape and by the option before it (`--api-key VALUE`)."""
-    # An option that brings its value along (`--x=y`) says nothing about the next argument.
-    name = option.lstrip("-") if option.startswith("-") and "=" not in option else ""
-    (shown,) = redact({name: clean_text(value)}).value.values()
-    return str(shown)
 
 
 def _clean(text: str) -> str:

@@ -60,15 +60,22 @@ def record(
             "'agentruns record --agent browser-1 -- python agent.py'.",
         )
     # Late: it brings pydantic.
+    from agentruns.cleaning import redact
     from agentruns.recording.echo import echoed_to
+    from agentruns.recording.withheld import withheld_secrets
 
-    with prefect_server(terminal), echoed_to(Echo(terminal)):
+    with (
+        prefect_server(terminal),
+        echoed_to(Echo(terminal)),
+        withheld_secrets(command) as shown,
+    ):
         from flows.record_agent_run import record_agent_run
 
         run = record_agent_run(
             agent_id=agent,
-            command=list(command),
-            title=title,
+            # Prefect keeps the parameters for everybody to see.
+            command=shown,
+            title=redact(title).value,
             watch=[str(folder) for folder in watch or ()],
             attempts=attempts,
         )
