@@ -3,7 +3,7 @@
 from pydantic import TypeAdapter, ValidationError
 
 from agentruns.models import AgentId
-from agentruns.models.values import ObjectPath
+from agentruns.models.values import AGENT_ID_RULE, ObjectPath
 
 _AGENT_ID: TypeAdapter[str] = TypeAdapter(AgentId)
 _PATH: TypeAdapter[str] = TypeAdapter(ObjectPath)
@@ -18,10 +18,7 @@ def checked_agent_id(value: str) -> str:
     try:
         return _AGENT_ID.validate_python(value)
     except ValidationError:
-        raise ValueError(
-            f"{value!r} is not an agent id: lower-case letters, digits, '-' and '_', "
-            "beginning with a letter or digit, at most 57 characters"
-        ) from None
+        raise ValueError(f"{value!r} is not an agent id, which has {AGENT_ID_RULE}") from None
 
 
 def checked_path(value: str) -> str:
@@ -33,4 +30,9 @@ def checked_path(value: str) -> str:
     try:
         return _PATH.validate_python(value)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(reason_of(error)) from None
+
+
+def reason_of(error: ValidationError) -> str:
+    """Why the first of the values was refused, without the value."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")

@@ -1,6 +1,7 @@
 """The values that records are made of, validated at the door."""
 
 import math
+import re
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeAlias
@@ -9,7 +10,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 #: `agent_` and 57 characters fill the 63 bytes that MongoDB allows a database's name and
 #: PostgreSQL a role's; a longer id would collide with another by truncation.
-AGENT_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,56}\z"
+AGENT_ID_PATTERN = r"[a-z0-9][a-z0-9_-]{0,56}"
+AGENT_ID_RULE = (
+    "1 to 57 small letters, digits, '-' or '_' and begins with a letter or digit, "
+    "for example browser-1"
+)
 
 #: Deeper JSON is an attack or a mistake: MongoDB refuses documents nested deeper than 100.
 MAX_JSON_DEPTH = 80
@@ -36,6 +41,12 @@ def _storable_text(value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError("text may not contain lone surrogates, no store takes them") from None
+    return value
+
+
+def _agent_id(value: str) -> str:
+    if not re.fullmatch(AGENT_ID_PATTERN, value):
+        raise ValueError(f"an agent id has {AGENT_ID_RULE}")
     return value
 
 
@@ -97,7 +108,7 @@ def _plain_name(value: str) -> str:
     return value
 
 
-AgentId: TypeAlias = Annotated[str, Field(pattern=AGENT_ID_PATTERN)]
+AgentId: TypeAlias = Annotated[str, AfterValidator(_agent_id)]
 Text: TypeAlias = Annotated[str, AfterValidator(_storable_text)]
 Name: TypeAlias = Annotated[Text, Field(min_length=1, max_length=500)]
 JsonObject: TypeAlias = Annotated[dict[str, Any], AfterValidator(_storable_json)]

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentruns.models import AgentId, Bucket, Status
 from agentruns.models.values import Text
+from storage.arguments import reason_of
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
     "agent_id": TypeAdapter(AgentId),
@@ -35,4 +36,4 @@ def _checked(name: str, value: Any) -> Any:
     try:
         return _KINDS[name].validate_python(value)
     except ValidationError as error:
-        raise ValueError(f"{name} is not valid: {error.errors()[0]['msg']}") from None
+        raise ValueError(f"{name} is not valid: {reason_of(error)}") from None
