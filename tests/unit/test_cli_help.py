@@ -10,6 +10,7 @@ import pytest
 from cyclopts import App
 
 from apps.cli.app import app
+from apps.cli.launch import run
 from apps.cli.servers import ServerName
 from apps.stack.stack import SERVERS
 
@@ -26,16 +27,6 @@ def commands(parent: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
         yield from commands(child, (*path, name))
 
 
-def agentruns(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "apps.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("path", list(commands(app)), ids=" ".join)
 def test_each_command_has_an_example_that_is_a_call_of_it(path: tuple[str, ...]) -> None:
     child = app
@@ -47,17 +38,19 @@ def test_each_command_has_an_example_that_is_a_call_of_it(path: tuple[str, ...])
     assert command is child.default_command
 
 
-def test_help_shows_each_command_and_its_example() -> None:
+def test_help_shows_each_command_and_its_example(capsys: pytest.CaptureFixture[str]) -> None:
     for path in commands(app):
-        shown = agentruns(*path, "--help")
-        assert shown.returncode == 0
-        assert f"Example: agentruns {' '.join(path)}" in shown.stdout
-        assert "\x1b" not in shown.stdout
-        assert "--json" in shown.stdout
+        assert run([*path, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert f"Example: agentruns {' '.join(path)}" in shown
+        assert "\x1b" not in shown
+        assert "--json" in shown
 
 
 def test_help_groups_the_commands_by_who_uses_them() -> None:
-    shown = agentruns("--help").stdout
+    shown = subprocess.run(
+        [sys.executable, "-m", "apps.cli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     for group in ("Agents:", "Evaluation:", "Operation:", "Servers on this machine"):
         assert group in shown
 
@@ -113,13 +106,16 @@ def test_logs_knows_exactly_the_servers_that_there_are() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "hint",
 )
 def test_wrong_usage_is_told_in_words_that_help(
-    arguments: list[str], hint: str, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    done = agentruns(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert hint in done.stderr
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert hint in err
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
