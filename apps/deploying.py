@@ -18,9 +18,9 @@ from prefect.settings import (
 )
 
 import flows
+from apps.stack.servers.prefect import POOL
 from storage.errors import SettingsError, StorageError
 
-POOL = "agentruns"
 SECONDS = 300
 
 

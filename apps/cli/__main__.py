@@ -3,9 +3,7 @@
 import sys
 
 from agentruns import __version__
-
-#: What shells say of a program that Ctrl-C ended.
-STOPPED = 130
+from apps.cli.exit_codes import ExitCode
 
 
 def main() -> None:
@@ -17,10 +15,10 @@ def main() -> None:
         # Late: even the parser takes longer to import than `--version` may take.
         from apps.cli.launch import run
 
-        code = run(sys.argv[1:])
+        code: int = run(sys.argv[1:])
     except KeyboardInterrupt:
         # Ctrl-C before anything began, or a second one while the first was being answered.
-        code = STOPPED
+        code = ExitCode.STOPPED
     sys.exit(code)
 
 

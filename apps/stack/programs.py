@@ -3,14 +3,11 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from apps.stack.errors import StackError
 from apps.stack.privileges import as_user
-
-Say = Callable[[str], None]
 
 
 def in_wheel(package: str, path: str) -> Path | None:

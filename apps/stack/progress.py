@@ -1,6 +1,10 @@
 """Telling people what is going on."""
 
 import sys
+from collections.abc import Callable
+
+#: Tells people one line.
+Say = Callable[[str], None]
 
 
 def say_on_stderr(line: str) -> None:

@@ -1,6 +1,6 @@
 """Real servers on this machine, without containers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from apps.stack.processes import (
     find_processes,
     wait_for_end,
 )
-from apps.stack.progress import say_on_stderr
+from apps.stack.progress import Say, say_on_stderr
 from apps.stack.publishing import environment_of, environment_text, open_stores
 from apps.stack.servers.minio import MinioServer
 from apps.stack.servers.mongo import MongoServer
@@ -42,7 +42,7 @@ PATIENT_SECONDS = 15
 class Stack:
     """The local servers of one home."""
 
-    def __init__(self, home: Path, say: Callable[[str], None] = say_on_stderr) -> None:
+    def __init__(self, home: Path, say: Say = say_on_stderr) -> None:
         self._folders = Folders(Path(home).expanduser().resolve())
         self._supervisor = Supervisor(self._folders)
         self._say = say
@@ -104,16 +104,12 @@ class Stack:
         end = iter(last_lines(log, lines).splitlines())
         return _chained(end, following_lines(log)) if follow else end
 
-    def environment(self, as_: str | None = None) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """What somebody who uses the servers sets, by name.
 
         Raises:
-            StackError: when the servers were never started, or nobody is called `as_`.
+            StackError: when the servers were never started.
         """
-        if as_ not in (None, "operator"):
-            raise StackError(
-                f"the local servers know no '{as_}': use --as operator, or leave it out"
-            )
         if (site := self._known_site()) is None:
             raise StackError("the local servers were never started: run 'agentruns up'")
         return environment_of(site)

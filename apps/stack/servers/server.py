@@ -1,7 +1,7 @@
 """What all servers have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -9,8 +9,7 @@ from typing import ClassVar
 from apps.stack.credentials import Credentials
 from apps.stack.folders import Folders
 from apps.stack.ports import LOOPBACK
-
-Say = Callable[[str], None]
+from apps.stack.progress import Say
 
 
 @dataclass(frozen=True, slots=True)
