@@ -18,22 +18,26 @@ from storage.errors import SettingsError
 #: Naming one of these means: the local servers are not meant, not even for the others.
 STORES = frozenset({"MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "MINIO_ENDPOINT"})
 
-_HOST = r"([A-Za-z0-9._%-]+|\[[0-9A-Fa-f:]+\])(:(?P<port>[0-9]{1,5}))?"
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+_HOST = rf"([A-Za-z0-9_%][A-Za-z0-9._%-]*|\[[0-9A-Fa-f:]+\])(:{_PORT})?"
 _ENDPOINT = re.compile(_HOST)
 _MONGODB = re.compile(
-    r"mongodb(\+srv)?://([^:@/?#\[\]]*(:[^:@/?#\[\]]*)?@)?"
-    + _HOST.replace("?P<port>", "")
-    + r"(,[^/?@]+)*([/?].*)?"
+    r"mongodb(\+srv)?://([^:@/?#\[\]]*(:[^:@/?#\[\]]*)?@)?" + _HOST + r"(,[^/?@]+)*([/?].*)?"
 )
 _POSTGRES = re.compile(r"postgres(ql)?://.*")
 
 
 def _endpoint(value: str) -> str:
-    match = _ENDPOINT.fullmatch(value)
-    if not match or not 0 < int(match["port"] or 1) < 65536:
+    if not _ENDPOINT.fullmatch(value):
         raise ValueError(
             "it must be host:port, without http:// (MINIO_SECURE says whether to use https)"
         )
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]+", value):
+        raise ValueError("it must be a name such as us-east-1")
     return value
 
 
@@ -83,7 +87,7 @@ class Settings(BaseSettings):
     minio_access_key: SecretStr | None = None
     minio_secret_key: SecretStr | None = None
     minio_secure: bool = True
-    minio_region: str = "us-east-1"
+    minio_region: Annotated[str, AfterValidator(_region)] = "us-east-1"
     minio_public_endpoint: Endpoint | None = None
     """The address that browsers reach; presigned URLs are signed for it."""
     minio_public_secure: bool | None = None

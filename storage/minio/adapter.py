@@ -12,7 +12,7 @@ from uuid import UUID
 from minio import Minio
 
 from agentruns.models import Bucket, Health, StoredFile, Upload
-from storage.arguments import checked_path
+from storage.arguments import checked_agent_id, checked_path
 from storage.closing import Closable
 from storage.errors import StorageError
 from storage.health import timed_health
@@ -57,7 +57,8 @@ class MinIOAdapter(Closable):
         settings: Settings | None = None,
     ) -> None:
         self._settings = settings or load_settings()
-        self._agent_id = agent_id or self._settings.agent_id
+        # Not `or`: a hostile empty id must be refused, not become another agent.
+        self._agent_id = self._settings.agent_id if agent_id is None else agent_id
         self._registry = postgres_adapter
         self._address = self._settings.required("minio_endpoint")
 
@@ -172,6 +173,16 @@ class MinIOAdapter(Closable):
             response_headers=dict(response_headers(path)),
         )
 
+    @retried
+    def ping(self) -> str:
+        """What can be said of the object store, which is there and accepts our key.
+
+        Raises:
+            AccessDenied: when it does not accept the key.
+            StoreUnavailable: when it is away.
+        """
+        return probe(self._client, self._address, self._agent_id)
+
     def health_check(self) -> Health:
         """Whether the object store answers; never raises, never hangs."""
         return timed_health("minio", lambda: probe(self._client, self._address, self._agent_id))
@@ -194,10 +205,10 @@ class MinIOAdapter(Closable):
             yield
 
     def _agent(self, named: str | None) -> str:
-        agent_id = named or self._agent_id
+        agent_id = self._agent_id if named is None else named
         if agent_id is None:
             raise ValueError("say whose file it is with agent_id=, or set AGENT_ID")
-        return agent_id
+        return checked_agent_id(agent_id)
 
     def _uploaded(self, upload: Upload) -> StoredPath:
         stored = self.put(upload)

@@ -36,9 +36,11 @@ class MongoAdapter(Closable):
     ) -> None:
         settings = settings or load_settings()
         self._clusters = Clusters(settings)
-        self._agent_id = None if cluster_mode else agent_id or settings.required("agent_id")
+        # Not `or`: a hostile empty id must be refused, not become another agent.
+        known = settings.required("agent_id") if agent_id is None and not cluster_mode else agent_id
+        self._agent_id = None if cluster_mode else known
         # A missing setting is told at once, not with the first record.
-        if self._agent_id:
+        if self._agent_id is not None:
             self._clusters.url(self._agent_id)
         elif not settings.mongodb_clusters:
             settings.required("mongodb_url")
@@ -170,7 +172,7 @@ class MongoAdapter(Closable):
         return self._clusters.writable(self._agent(agent_id))
 
     def _agent(self, named: str | None) -> str:
-        agent_id = named or self._agent_id
+        agent_id = self._agent_id if named is None else named
         if agent_id is None:
             raise ValueError("say which agent is meant with agent_id=, this adapter is for all")
         if self._agent_id not in (None, agent_id):
