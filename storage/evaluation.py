@@ -1,20 +1,21 @@
 """Evaluation passes: every ended task is judged once by each scorer on all its evidence."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from heapq import nsmallest
-from json import JSONEncoder
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from psycopg.rows import class_row
+from pydantic_core import to_json
 
-from agentruns.models import new_id, utcnow
+from agentruns.models import new_ids, utcnow
 from agentruns.scoring import Score, Scorer, Tally, TaskEvidence, judge
-from storage.errors import StoreUnavailable
-from storage.evidence import BATCH_SECONDS, START, PassOrder, Place, Seen, gather
+from storage.errors import RecordRejected, StoreUnavailable
+from storage.evidence import BATCH_SECONDS, START, PassOrder, Piece, Place, Seen, gather
 from storage.mongo import MongoAdapter
 from storage.postgres import PostgresAdapter
 from storage.postgres.connection import PgConnection
@@ -28,8 +29,6 @@ _SECONDS_BETWEEN_TRIES = 0.5
 _PASS_SECONDS = 24 * 3600.0
 #: How many of the worst tasks are kept for the report.
 WORST = 10
-
-_as_json = JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class Counts(NamedTuple):
@@ -111,11 +110,11 @@ class EvaluationStore:
         """Note that a pass begins."""
         told = asdict(order)
         told["since"] = order.since and order.since.isoformat()
-        versions = _as_json({scorer.name: scorer.version for scorer in order.selected()})
+        versions = {scorer.name: scorer.version for scorer in order.selected()}
         with self._postgres.connection() as connection:
             connection.execute(
                 query("open_pass"),
-                {"id": pass_id, "scorers": versions, "parameters": _as_json(told)},
+                {"id": pass_id, "scorers": versions, "parameters": told},
             )
 
     @retried
@@ -123,21 +122,17 @@ class EvaluationStore:
         self, pass_id: UUID, order: PassOrder, after: Place, room: int
     ) -> BatchResult:
         """Judge the next tasks after a place, `room` at most; doing it again changes nothing."""
-        tasks, last = gather(self._postgres, self._mongo, order, after, room)
-        if not tasks:
-            return BatchResult(reached=None)
-        judging = _Judging(order.selected())
-        with self._postgres.connection(BATCH_SECONDS) as connection:
-            _store(connection, pass_id, judging.rows(tasks))
-            _count(connection, pass_id, judging.batch, after, tasks[-1].place)
-        judging.batch.reached = None if last else tasks[-1].place
-        return judging.batch
+        try:
+            return self._evaluate(_store_quickly, pass_id, order, after, room)
+        except RecordRejected:
+            # Somebody stored the same verdict, or deleted a task, in this moment.
+            return self._evaluate(_merge, pass_id, order, after, room)
 
     @retried
     def close_pass(self, pass_id: UUID, errors: Mapping[str, str]) -> Counts:
         """Note that a pass is over, and which scorers failed with which error."""
         with self._postgres.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(query("close_pass"), {"id": pass_id, "errors": _as_json(errors)})
+            cursor.execute(query("close_pass"), {"id": pass_id, "errors": dict(errors)})
             return Counts(*cursor.fetchall()[0])
 
     @retried
@@ -149,6 +144,19 @@ class EvaluationStore:
             connection.cursor(row_factory=class_row(TaskVerdict)) as cursor,
         ):
             return cursor.execute(query("verdicts_of_tasks"), told).fetchall()
+
+    def _evaluate(
+        self, store: "_Way", pass_id: UUID, order: PassOrder, after: Place, room: int
+    ) -> BatchResult:
+        judging = _Judging(order.selected())
+        batch, reached, last = judging.batch, after, True
+        with self._postgres.connection(BATCH_SECONDS) as connection:
+            for tasks, last in _ahead(gather(self._postgres, self._mongo, order, after, room)):  # noqa: B007 - the last one counts
+                store(connection, pass_id, judging, tasks)
+                reached = tasks[-1].place if tasks else reached
+            _count(connection, pass_id, batch, after, reached)
+        batch.reached = None if last else reached
+        return batch
 
 
 class _Judging:
@@ -168,15 +176,15 @@ class _Judging:
                 self.batch.skipped += 1
             else:
                 yield from self._judged(task, task.evidence)
-        self.batch.worst = nsmallest(WORST, self._scores)
+        self.batch.worst = self._scores = nsmallest(WORST, self._scores)
 
     def _judged(self, task: Seen, evidence: TaskEvidence) -> Iterator[tuple[Any, ...]]:
         missing = [scorer for scorer in self._scorers if scorer.name not in task.known]
         verdicts, failures = judge(evidence, missing)
         about = _About(evidence)
-        for scorer, score in verdicts:
+        for new, (scorer, score) in zip(new_ids(len(verdicts)), verdicts, strict=True):
             self._tell(scorer.name, score.value, task.place)
-            yield about.row(scorer, score)
+            yield about.row(new, scorer, score)
         for scorer, error in failures:
             self.batch.tallies[scorer.name].add_failure(error)
         self.batch.failed += bool(failures)
@@ -198,9 +206,15 @@ class _About:
         self._task = (str(evidence.task_id), evidence.agent_id)
         self._when = (evidence.digest(), str(evidence.evidence_at))
 
-    def row(self, scorer: Scorer, score: Score) -> tuple[Any, ...]:
-        verdict = (scorer.name, scorer.version, score.value, score.reason, _as_json(score.metrics))
-        return (str(new_id()), *self._task, *verdict, *self._when)
+    def row(self, new: str, scorer: Scorer, score: Score) -> tuple[Any, ...]:
+        verdict = (
+            scorer.name,
+            scorer.version,
+            score.value,
+            score.reason,
+            to_json(score.metrics).decode(),
+        )
+        return (new, *self._task, *verdict, *self._when)
 
 
 def _lock(connection: PgConnection, deadline: float) -> None:
@@ -212,12 +226,38 @@ def _lock(connection: PgConnection, deadline: float) -> None:
         time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
-def _store(connection: PgConnection, pass_id: UUID, rows: Iterator[tuple[Any, ...]]) -> None:
+_Way = Callable[[PgConnection, UUID, _Judging, Sequence[Seen]], None]
+
+
+def _store_quickly(
+    connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[Seen]
+) -> None:
+    if not all(task.is_new for task in tasks):
+        _merge(connection, pass_id, judging, tasks)
+        return
+    same = (str(pass_id), str(utcnow()))
+    with connection.cursor() as cursor, cursor.copy(query("copy_new_verdicts")) as copy:
+        for row in judging.rows(tasks):
+            copy.write_row(same + row)
+
+
+def _merge(
+    connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[Seen]
+) -> None:
     connection.execute(query("make_room_for_verdicts"))
     with connection.cursor() as cursor, cursor.copy(query("copy_verdicts")) as copy:
-        for row in rows:
+        for row in judging.rows(tasks):
             copy.write_row(row)
     connection.execute(query("store_verdicts"), {"pass_id": pass_id, "created_at": utcnow()})
+
+
+def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The same pieces; the next one is being read while one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="evidence") as pool:
+        coming = pool.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = pool.submit(next, pieces, None)
+            yield piece
 
 
 def _count(

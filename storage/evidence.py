@@ -15,12 +15,15 @@ from storage.postgres import PostgresAdapter
 from storage.postgres.queries import query
 
 #: About a second of work; measured by `benchmarks/evaluation_pass.py`.
-BATCH_SIZE = 5_000
+BATCH_SIZE = 10_000
 #: What a batch may take on a server that is busy with other things.
 BATCH_SECONDS = 120.0
-#: The columns of `evidence_of_batch` that are not evidence: known scorers and their scores.
-_KNOWN = slice(-2, None)
-_UPDATES = 8
+#: What is read at once, while the piece before it is judged.
+PIECE = 1_000
+
+_Row = tuple[Any, ...]
+#: Columns of `evidence_of_batch`: whether a verdict is missing, and whether there was room.
+_DUE, _GATHERED = -4, -3
 
 
 class Place(NamedTuple):
@@ -57,30 +60,48 @@ class Seen(NamedTuple):
 
     place: Place
     known: Mapping[str, float | None]
-    """By scorer, the verdicts that cover all its evidence."""
+    """By scorer, the newest verdicts that cover all its evidence."""
     evidence: TaskEvidence | None
     """None where every scorer's verdict is known."""
+    is_new: bool
+    """Nobody has ever judged it."""
+
+
+class Piece(NamedTuple):
+    """Some tasks of a batch."""
+
+    tasks: list[Seen]
+    last: bool
+    """There are no tasks after these."""
 
 
 def gather(
     postgres: PostgresAdapter, mongo: MongoAdapter, order: PassOrder, after: Place, room: int
-) -> tuple[list[Seen], bool]:
-    """The next ended tasks after a place, and whether these are the last.
+) -> Iterator[Piece]:
+    """The next ended tasks after a place, `order.batch_size` at most, piece by piece.
 
     Those with a verdict missing come with their evidence, and are `room` at most.
     """
-    rows = _rows(postgres, order, after, room)
-    scorers = len(order.scorers)
-    taken = list(takewhile(lambda row: _is_known(row, scorers) or _is_gathered(row), rows))
-    # PostgreSQL was asked first: a writer stores logs first and says so in PostgreSQL last, so
-    # what is missed here is found by the next pass.
-    logs = _logs(mongo, (row for row in taken if _is_gathered(row)))
-    return [_seen(row, logs) for row in taken], len(rows) < order.batch_size
+    left = order.batch_size
+    while left > 0 and room > 0:
+        rows = _rows(postgres, order, after, min(left, PIECE), room)
+        taken = list(takewhile(lambda row: row[_GATHERED] or not row[_DUE], rows))
+        # PostgreSQL was asked first: a writer stores logs first and says so in PostgreSQL last,
+        # so what is missed here is found by the next pass.
+        logs = _logs(mongo, (row for row in taken if row[_GATHERED]))
+        tasks = [_seen(row, logs) for row in taken]
+        last = len(rows) < min(left, PIECE)
+        yield Piece(tasks, last)
+        if last or not tasks:
+            return
+        after = tasks[-1].place
+        left -= len(tasks)
+        room -= sum(task.evidence is not None for task in tasks)
 
 
 def _rows(
-    postgres: PostgresAdapter, order: PassOrder, after: Place, room: int
-) -> list[tuple[Any, ...]]:
+    postgres: PostgresAdapter, order: PassOrder, after: Place, size: int, room: int
+) -> list[_Row]:
     scorers = order.selected()
     parameters = {
         "after_agent_id": after.agent_id,
@@ -90,8 +111,8 @@ def _rows(
         "force": order.force,
         "scorers": [scorer.name for scorer in scorers],
         "versions": [scorer.version for scorer in scorers],
-        "size": order.batch_size,
-        "room": min(room, order.batch_size),
+        "size": size,
+        "room": min(size, room),
     }
     with postgres.connection(BATCH_SECONDS) as connection:
         # Compiling the query takes a second each time, running it a fraction of that.
@@ -99,15 +120,7 @@ def _rows(
         return connection.execute(query("evidence_of_batch"), parameters).fetchall()
 
 
-def _is_known(row: tuple[Any, ...], scorers: int) -> bool:
-    return len(row[_KNOWN][0] or ()) == scorers
-
-
-def _is_gathered(row: tuple[Any, ...]) -> bool:
-    return row[_UPDATES] is not None
-
-
-def _logs(mongo: MongoAdapter, rows: Iterator[tuple[Any, ...]]) -> dict[UUID, LogCounts]:
+def _logs(mongo: MongoAdapter, rows: Iterator[_Row]) -> dict[UUID, LogCounts]:
     by_agent: dict[str, list[UUID]] = defaultdict(list)
     for task_id, agent_id, *_ in rows:
         by_agent[agent_id].append(task_id)
@@ -118,11 +131,11 @@ def _logs(mongo: MongoAdapter, rows: Iterator[tuple[Any, ...]]) -> dict[UUID, Lo
     }
 
 
-def _seen(row: tuple[Any, ...], logs: dict[UUID, LogCounts]) -> Seen:
-    task_id, agent_id, status, *facts, scorers, scores = row
+def _seen(row: _Row, logs: dict[UUID, LogCounts]) -> Seen:
+    task_id, agent_id, status, *facts, is_new, _, gathered, scorers, scores = row
     known = dict(zip(scorers or (), scores or (), strict=True))
-    if not _is_gathered(row):
-        return Seen(Place(agent_id, task_id), known, None)
+    if not gathered:
+        return Seen(Place(agent_id, task_id), known, None, is_new)
     # The columns have the order of the fields.
     told = [task_id, agent_id, Status(status), *facts, logs.get(task_id, LogCounts())]
-    return Seen(Place(agent_id, task_id), known, TaskEvidence(*told))
+    return Seen(Place(agent_id, task_id), known, TaskEvidence(*told), is_new)

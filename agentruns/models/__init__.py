@@ -4,7 +4,7 @@ from agentruns.models.clock import utcnow
 from agentruns.models.evaluation import Evaluation
 from agentruns.models.file import Bucket, StoredFile, Upload, object_path
 from agentruns.models.health import Health
-from agentruns.models.ids import imported_id, new_id
+from agentruns.models.ids import imported_id, new_id, new_ids
 from agentruns.models.log import Level, LogEntry, Memory
 from agentruns.models.page import Page
 from agentruns.models.status import ENDED, MAY_FOLLOW, Status, may_become
@@ -36,6 +36,7 @@ __all__ = [
     "imported_id",
     "may_become",
     "new_id",
+    "new_ids",
     "object_path",
     "utcnow",
 ]

@@ -23,8 +23,9 @@ class Score:
     def __post_init__(self) -> None:
         if self.value is not None and not (_is_number(self.value) and 0 <= self.value <= 1):
             raise ValueError(f"a score goes from 0 to 1 or is None, not {self.value!r}")
-        if not all(value is None or _is_number(value) for value in self.metrics.values()):
-            raise ValueError("metrics are finite numbers; leave out what is not known")
+        for value in self.metrics.values():
+            if value is not None and not _is_number(value):
+                raise ValueError("metrics are finite numbers; leave out what is not known")
         text = "".join((self.reason, *self.metrics))
         if "\x00" in text or (not text.isascii() and _has_surrogates(text)):
             raise ValueError("reasons and names of metrics are text that every store takes")
@@ -46,7 +47,7 @@ class Scorer:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
+    return isinstance(value, (int, float)) and isfinite(value)
 
 
 def _has_surrogates(text: str) -> bool:

@@ -13,6 +13,7 @@ from agentruns.models import (
     AgentTask,
     AnyRecord,
     Bucket,
+    Evaluation,
     Level,
     LogEntry,
     ProgressUpdate,
@@ -185,10 +186,16 @@ def test_a_broken_scorer_fails_its_own_column_only(
     assert run(evaluation, ("fragile", *ALL))[0].failed == failed
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 7])
+@pytest.mark.parametrize(("batch_size", "piece"), [(1, 1), (3, 2), (7, 3), (50, 3), (50, 50)])
 def test_batches_of_any_size_reach_every_task_of_every_agent(
-    stores: Stores, evaluation: EvaluationStore, agent_id: str, batch_size: int
+    stores: Stores,
+    evaluation: EvaluationStore,
+    agent_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    batch_size: int,
+    piece: int,
 ) -> None:
+    monkeypatch.setattr("storage.evidence.PIECE", piece)
     tasks = [task(f"{agent_id}-{number % 3}") for number in range(7)]
     write(stores, *tasks)
     counts, total = run(evaluation, batch_size=batch_size)
@@ -244,9 +251,9 @@ def test_evidence_is_everything_that_was_recorded(stores: Stores, agent_id: str)
         ],
     )
     write(stores, *logs)
-    seen, last = gather(stores.postgres, stores.mongo, PassOrder(ALL), START, PLENTY)
-    assert last
-    evidence = seen[0].evidence
+    [piece] = gather(stores.postgres, stores.mongo, PassOrder(ALL), START, PLENTY)
+    assert piece.last
+    evidence = piece.tasks[0].evidence
     assert evidence == TaskEvidence(
         task_id=one.id,
         agent_id=agent_id,
@@ -354,6 +361,42 @@ def test_what_arrives_during_a_pass_is_for_the_next(
     monkeypatch.setitem(SCORERS, "meanwhile", Scorer("meanwhile", "1", meanwhile))
     assert [run(evaluation, ("meanwhile",))[0].evaluated for _ in range(3)] == [1, 1, 0]
     assert verdicts(stores, one.id)["meanwhile"] == [0.0, 1.0]
+
+
+def test_new_and_old_tasks_in_one_batch_find_their_way(
+    stores: Stores,
+    evaluation: EvaluationStore,
+    agent_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("storage.evidence.PIECE", 2)
+    old = [task(agent_id) for _ in range(6)]
+    write(stores, *old)
+    run(evaluation)
+    write(stores, *(task(agent_id) for _ in range(5)), step(old[0], 1), step(old[5], 1))
+    assert run(evaluation)[0] == Counts(eligible=11, evaluated=7, skipped=4, failed=0)
+    assert verdicts(stores, old[5].id)["stability"] == [None, 1.0]
+
+
+def test_a_verdict_that_somebody_stores_meanwhile_is_no_obstacle(
+    stores: Stores,
+    evaluation: EvaluationStore,
+    agent_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = task(agent_id)
+    write(stores, one)
+
+    def beaten(evidence: TaskEvidence) -> Score:
+        same = {"scorer": "beaten", "scorer_version": "1", "score": 1.0}
+        about = {"task_id": one.id, "agent_id": agent_id, "evidence_digest": evidence.digest()}
+        write(stores, Evaluation.model_validate(same | about))
+        return Score(1.0, "the same")
+
+    monkeypatch.setitem(SCORERS, "beaten", Scorer("beaten", "1", beaten))
+    assert run(evaluation, ("beaten",))[0] == Counts(1, 1, 0, 0)
+    assert run(evaluation, ("beaten",))[0].skipped == 1
+    assert verdicts(stores, one.id)["beaten"] == [1.0]
 
 
 def test_the_pass_is_kept_with_its_counts_and_errors(

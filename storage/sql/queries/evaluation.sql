@@ -23,7 +23,9 @@ RETURNING eligible, evaluated, skipped, failed;
 SELECT pg_try_advisory_xact_lock(:key::bigint);
 
 -- name: evidence_of_batch
--- The next ended tasks, what their verdicts of today are, and the evidence of those without.
+-- The next ended tasks, their verdicts that hold, and the evidence of those that lack some.
+-- LATERAL throughout, one index scan a task: joined as a whole, the planner would at times read
+-- a whole table, or gather each task's evidence once for each other task.
 WITH page AS MATERIALIZED (
     SELECT id, agent_id, status, evidence_at, created_at, started_at, finished_at, metadata
     FROM tasks
@@ -34,101 +36,100 @@ WITH page AS MATERIALIZED (
     ORDER BY agent_id, id
     LIMIT :size::int
 ),
-verdicts AS (
-    SELECT page.id, array_agg(latest.scorer) AS scorers, array_agg(latest.score) AS scores
+seen AS MATERIALIZED (
+    SELECT page.*, verdicts.*
     FROM page
-    CROSS JOIN unnest(:scorers::text[], :versions::text[]) AS wanted (scorer, scorer_version)
-    CROSS JOIN LATERAL (
-        SELECT known.scorer, known.score
-        FROM evaluations AS known
-        WHERE known.task_id = page.id
-            AND known.scorer = wanted.scorer
-            AND known.scorer_version = wanted.scorer_version
-            AND known.evidence_at >= page.evidence_at
-        ORDER BY known.evidence_at DESC
-        LIMIT 1
-    ) AS latest
-    WHERE NOT :force::boolean
-    GROUP BY page.id
-),
-due AS MATERIALIZED (
-    SELECT page.id
-    FROM page
-    LEFT JOIN verdicts USING (id)
-    WHERE COALESCE(cardinality(verdicts.scorers), 0) < cardinality(:scorers::text[])
-    ORDER BY page.agent_id, page.id
-    LIMIT :room::int
-),
--- One index scan a task: joined as a whole, the planner would read the table once a batch.
-progress AS (
-    SELECT due.id, sums.*
-    FROM due
     CROSS JOIN LATERAL (
         SELECT
-            count(*) AS updates,
-            count(DISTINCT told.step) + count(*) FILTER (WHERE told.step IS NULL) AS steps,
-            count(*) FILTER (
-                WHERE COALESCE(told.data -> 'error', 'null') NOT IN ('null', 'false', '""')
-            ) AS step_errors,
-            max(told.progress_percent) AS percent,
-            avg(extract(EPOCH FROM told.gap))::float8 AS gap_mean_s,
-            max(extract(EPOCH FROM told.gap))::float8 AS gap_max_s,
-            -- Bounded, so that no number that somebody recorded overflows a sum.
-            sum(least((told.usage ->> 'total_tokens')::numeric, 1e12)::bigint)
-            FILTER (WHERE jsonb_typeof(told.usage -> 'total_tokens') = 'number') AS tokens,
-            sum(least((told.usage ->> 'response_cost')::numeric, 1e12)::float8)
-            FILTER (WHERE jsonb_typeof(told.usage -> 'response_cost') = 'number') AS cost
+            count(*) = 0 AS is_new,
+            count(DISTINCT v.scorer) FILTER (WHERE v.holds) < cardinality(:scorers::text[])
+            AS is_due,
+            array_agg(v.scorer ORDER BY v.evidence_at, v.created_at) FILTER (WHERE v.holds)
+            AS scorers,
+            array_agg(v.score ORDER BY v.evidence_at, v.created_at) FILTER (WHERE v.holds)
+            AS scores
         FROM (
-            SELECT p.step, p.progress_percent, p.data, p.data -> 'usage' AS usage,
-                p."timestamp" - lag(p."timestamp") OVER (ORDER BY p."timestamp") AS gap
-            FROM task_progress AS p
-            WHERE p.task_id = due.id
-        ) AS told
-    ) AS sums
+            SELECT e.scorer, e.score, e.evidence_at, e.created_at,
+                e.evidence_at >= page.evidence_at
+                AND (:versions::text[])[array_position(:scorers::text[], e.scorer)]
+                = e.scorer_version
+                AND NOT :force::boolean AS holds
+            FROM evaluations AS e
+            WHERE e.task_id = page.id
+        ) AS v
+    ) AS verdicts
 ),
-files AS (
-    SELECT due.id, sums.*
-    FROM due
-    CROSS JOIN LATERAL (
-        SELECT
-            count(*) AS files,
-            count(*) FILTER (WHERE f.bucket = 'screenshots') AS screenshots,
-            COALESCE(sum(f.size_bytes), 0)::bigint AS file_bytes
-        FROM binary_file_metadata AS f
-        WHERE f.task_id = due.id
-    ) AS sums
+task AS MATERIALIZED (
+    SELECT seen.*,
+        is_due AND count(*) FILTER (WHERE is_due) OVER (ORDER BY agent_id, id) <= :room::int
+        AS is_gathered
+    FROM seen
 )
 SELECT
-    page.id, page.agent_id, page.status, page.evidence_at,
-    page.created_at, page.started_at, page.finished_at,
+    task.id, task.agent_id, task.status, task.evidence_at,
+    task.created_at, task.started_at, task.finished_at,
     CASE
-        WHEN jsonb_typeof(page.metadata -> 'attempts') = 'number'
-        THEN greatest(1, least((page.metadata ->> 'attempts')::numeric, 1e6))::int
+        WHEN jsonb_typeof(task.metadata -> 'attempts') = 'number'
+        THEN greatest(1, least((task.metadata ->> 'attempts')::numeric, 1e6))::int
         ELSE 1
     END AS attempts,
     progress.updates, progress.steps, progress.step_errors, progress.percent,
     progress.gap_mean_s, progress.gap_max_s,
     CASE
-        WHEN jsonb_typeof(page.metadata #> '{usage,total_tokens}') = 'number'
-        THEN least((page.metadata #>> '{usage,total_tokens}')::numeric, 1e12)::bigint
+        WHEN jsonb_typeof(task.metadata #> '{usage,total_tokens}') = 'number'
+        THEN least((task.metadata #>> '{usage,total_tokens}')::numeric, 1e12)::bigint
         ELSE progress.tokens::bigint
     END AS tokens,
     CASE
-        WHEN jsonb_typeof(page.metadata #> '{usage,response_cost}') = 'number'
-        THEN least((page.metadata #>> '{usage,response_cost}')::numeric, 1e12)::float8
+        WHEN jsonb_typeof(task.metadata #> '{usage,response_cost}') = 'number'
+        THEN least((task.metadata #>> '{usage,response_cost}')::numeric, 1e12)::float8
         ELSE progress.cost
     END AS cost,
     files.files, files.screenshots, files.file_bytes,
-    verdicts.scorers, verdicts.scores
-FROM page
-LEFT JOIN verdicts USING (id)
-LEFT JOIN progress USING (id)
-LEFT JOIN files USING (id)
-ORDER BY page.agent_id, page.id;
+    task.is_new, task.is_due, task.is_gathered, task.scorers, task.scores
+FROM task
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS updates,
+        count(DISTINCT told.step) + count(*) FILTER (WHERE told.step IS NULL) AS steps,
+        count(*) FILTER (
+            WHERE COALESCE(told.data -> 'error', 'null') NOT IN ('null', 'false', '""')
+        ) AS step_errors,
+        max(told.progress_percent) AS percent,
+        extract(EPOCH FROM avg(told.gap))::float8 AS gap_mean_s,
+        extract(EPOCH FROM max(told.gap))::float8 AS gap_max_s,
+        -- Bounded, so that no number that somebody recorded overflows a sum.
+        sum(least((told.usage -> 'total_tokens')::numeric, 1e12)::float8)
+        FILTER (WHERE jsonb_typeof(told.usage -> 'total_tokens') = 'number') AS tokens,
+        sum(least((told.usage -> 'response_cost')::numeric, 1e12)::float8)
+        FILTER (WHERE jsonb_typeof(told.usage -> 'response_cost') = 'number') AS cost
+    FROM (
+        SELECT p.step, p.progress_percent, p.data, p.data -> 'usage' AS usage,
+            p."timestamp" - lag(p."timestamp") OVER (ORDER BY p."timestamp") AS gap
+        FROM task_progress AS p
+        WHERE p.task_id = task.id AND task.is_gathered
+    ) AS told
+) AS progress
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS files,
+        count(*) FILTER (WHERE f.bucket = 'screenshots') AS screenshots,
+        COALESCE(sum(f.size_bytes), 0)::bigint AS file_bytes
+    FROM binary_file_metadata AS f
+    WHERE f.task_id = task.id AND task.is_gathered
+) AS files
+ORDER BY task.agent_id, task.id;
+
+-- name: copy_new_verdicts!
+-- The quick way for the verdicts on tasks that have none.
+COPY evaluations (
+    pass_id, created_at, id, task_id, agent_id, scorer, scorer_version, score,
+    report, metrics, evidence_digest, evidence_at
+) FROM STDIN;
 
 -- name: make_room_for_verdicts!
 -- Where the verdicts of a batch wait for `store_verdicts`.
-CREATE TEMP TABLE incoming_verdicts (
+CREATE TEMP TABLE IF NOT EXISTS incoming_verdicts (
     id uuid, task_id uuid, agent_id text, scorer text, scorer_version text, score float8,
     report text, metrics jsonb, evidence_digest text, evidence_at timestamptz
 ) ON COMMIT DROP;
@@ -139,13 +140,14 @@ COPY incoming_verdicts FROM STDIN;
 
 -- name: store_verdicts!
 -- New verdicts; one on equal evidence stays, and covers the newer moment as well.
+WITH incoming AS (DELETE FROM incoming_verdicts RETURNING *)
 INSERT INTO evaluations AS known (
     id, task_id, agent_id, pass_id, scorer, scorer_version, score, report, metrics,
     evidence_digest, evidence_at, created_at
 )
 SELECT id, task_id, agent_id, :pass_id, scorer, scorer_version, score, report, metrics,
     evidence_digest, evidence_at, :created_at
-FROM incoming_verdicts
+FROM incoming
 ON CONFLICT (task_id, scorer, scorer_version, evidence_digest)
 DO UPDATE SET evidence_at = greatest(known.evidence_at, excluded.evidence_at);
 
