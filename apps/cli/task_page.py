@@ -13,18 +13,18 @@ from apps.cli.tables import cell, level_text, score_text, size_text, status_text
 from apps.cli.terminal import Terminal, readable
 
 if TYPE_CHECKING:
-    from agentruns.models import AgentTask, Evaluation, LogEntry, ProgressUpdate, StoredFile
+    from agentruns.models import AgentTask, Evaluation, LogEntry, Page, ProgressUpdate, StoredFile
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRecords:
-    """A task and what hangs on it."""
+    """A task and the first page of each kind of record that hangs on it."""
 
     task: "AgentTask"
-    progress: "tuple[ProgressUpdate, ...]"
-    files: "tuple[StoredFile, ...]"
-    logs: "tuple[LogEntry, ...]"
-    evaluations: "tuple[Evaluation, ...]"
+    progress: "Page[ProgressUpdate]"
+    files: "Page[StoredFile]"
+    logs: "Page[LogEntry]"
+    evaluations: "Page[Evaluation]"
 
 
 def as_page(records: TaskRecords, links: Mapping[UUID, str], terminal: Terminal) -> RenderableType:
@@ -37,7 +37,8 @@ def as_page(records: TaskRecords, links: Mapping[UUID, str], terminal: Terminal)
         _evaluations(records, clock),
     )
     found = (part for each in tables if each is not None for part in ("", each))
-    return Group(_facts(records.task, clock), *found, *_addresses(records, links))
+    facts = _facts(records.task, clock)
+    return Group(facts, *found, *_addresses(records, links), *_rest(records))
 
 
 class _Clock:
@@ -129,3 +130,14 @@ def _addresses(records: TaskRecords, links: Mapping[UUID, str]) -> Iterator[Text
             # Never wrapped: an address is there to be copied.
             address = f"\n{_name(file)}\n{links[file.id]}"
             yield Text(address, no_wrap=True, overflow="ignore")
+
+
+def _rest(records: TaskRecords) -> Iterator[Text]:
+    pages = {
+        "later steps": records.progress,
+        "older files": records.files,
+        "older log entries": records.logs,
+        "older evaluations": records.evaluations,
+    }
+    if left_out := [kind for kind, page in pages.items() if page.next]:
+        yield Text(f"\nThere are {' and '.join(left_out)}: raise --limit to see them.", "dim")

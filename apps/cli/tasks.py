@@ -12,7 +12,7 @@ from apps.cli.terminal import Terminal
 from apps.cli.values import AgentIdFilter, Flag, PageLimit, StatusFilter, TaskId
 
 if TYPE_CHECKING:
-    from agentruns.models import StoredFile
+    from agentruns.models import Page, StoredFile
     from storage import Stores
 
 
@@ -54,7 +54,7 @@ def show_task(
     limit: PageLimit = 20,
     terminal: Annotated[Terminal, Parameter(parse=False)],
 ) -> Answer:
-    """Show one task: its steps, files, newest log entries and evaluations.
+    """Show one task: its first steps, and its newest files, log entries and evaluations.
 
     Example: `agentruns tasks show 01980c8e-9a51-7cc4-8d3a-3f5f2f1f6a11 --urls`
 
@@ -74,18 +74,18 @@ def show_task(
 
 
 def read_records(stores: "Stores", task_id: UUID, limit: int) -> TaskRecords:
-    """A task and the newest of everything that hangs on it."""
+    """A task, its first steps, and the newest of everything else that hangs on it."""
     task = stores.postgres.get_task(task_id)
     return TaskRecords(
         task=task,
-        progress=tuple(stores.postgres.get_task_progress(task_id, limit=limit)),
-        files=tuple(stores.postgres.get_binary_files(task_id=task_id, limit=limit)),
-        logs=tuple(stores.mongo.read_logs(agent_id=task.agent_id, task_id=task_id, limit=limit)),
-        evaluations=tuple(stores.postgres.get_evaluations(task_id=task_id, limit=limit)),
+        progress=stores.postgres.get_task_progress(task_id, limit=limit),
+        files=stores.postgres.get_binary_files(task_id=task_id, limit=limit),
+        logs=stores.mongo.read_logs(agent_id=task.agent_id, task_id=task_id, limit=limit),
+        evaluations=stores.postgres.get_evaluations(task_id=task_id, limit=limit),
     )
 
 
-def screenshot_links(stores: "Stores", files: tuple["StoredFile", ...]) -> dict[UUID, str]:
+def screenshot_links(stores: "Stores", files: "Page[StoredFile]") -> dict[UUID, str]:
     """A presigned address for each screenshot, good for one hour."""
     return {
         file.id: stores.minio.get_presigned_url(file.bucket, file.object_path, expires_seconds=3600)

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from agentruns.models import AgentTask, Evaluation, Status
+from agentruns.models import AgentTask, Evaluation, ProgressUpdate, Status
 from apps.stack import Stack
 from storage.settings import Settings
 from storage.stores import Stores
@@ -232,6 +232,14 @@ def test_a_table_in_a_pipe_has_whole_ids_scores_and_no_escape_sequence(
         assert str(task.id) in shown.out
         assert "0.50" in shown.out
         assert "\x1b" not in shown.out
+
+
+def test_a_page_says_what_did_not_fit_on_it(run: Run, stores: Stores, task: AgentTask) -> None:
+    told = {"task_id": task.id, "agent_id": task.agent_id}
+    stores.writer.write([ProgressUpdate(**told, step=step) for step in range(3)])
+    shown = run("tasks", "show", str(task.id), "--limit", "2").out
+    assert "There are later steps: raise --limit to see them." in shown
+    assert "raise --limit" not in run("tasks", "show", str(task.id)).out
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
