@@ -44,6 +44,6 @@ def _problem(server: Server) -> str | None:
 def _failed(server: Server, what: str) -> StackError:
     log = server.site.folders.log(server.name)
     return StackError(
-        f"{server.title} {what}. The end of {log}:\n{last_lines(log, 10)}\n"
-        "Repair what it complains about, then run 'agentruns up' again"
+        f"{server.title} {what}: repair what it complains about in {log}, "
+        f"then run 'agentruns up' again\n{last_lines(log, 10)}"
     )

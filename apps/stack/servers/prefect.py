@@ -84,6 +84,8 @@ class PrefectWorker(Server):
             **prefect_environment(self.site),
             **client_environment(self.site),
             "AGENTRUNS_HOME": str(self.site.folders.home),
+            # In /tmp, the `runner_storage` of the first user shuts out all others.
+            "TMPDIR": str(data),
         }
         # Flows run agents, whose files are nobody's secret.
         return Program(command, data, environment, umask="022")
