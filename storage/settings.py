@@ -158,9 +158,10 @@ def _own_env_file() -> Path:
 
 def _secrets_in_files() -> dict[str, Any]:
     secrets = {}
+    given = dotenv_values(_own_env_file()) | os.environ
     for field in Settings.model_fields:
         name = field.upper()
-        if (path := os.environ.get(f"{name}_FILE")) and not os.environ.get(name):
+        if (path := given.get(f"{name}_FILE")) and not os.environ.get(name):
             try:
                 secrets[field] = Path(path).read_text().strip()
             except OSError as error:

@@ -84,6 +84,12 @@ def test_a_store_named_by_a_file_is_a_store_of_your_own(
     assert settings.postgres_url is None
 
 
+def test_an_env_file_may_name_the_file_of_a_secret(folder: Path) -> None:
+    (folder / "secret").write_text("postgresql://from-file:s@own.example.org/db\n")
+    (folder / ".env").write_text(f"POSTGRES_URL_FILE={folder / 'secret'}\n")
+    assert load_settings().required("postgres_url").endswith("from-file:s@own.example.org/db")
+
+
 def test_a_variable_goes_before_its_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("MINIO_SECRET_KEY", "direct")
     monkeypatch.setenv("MINIO_SECRET_KEY_FILE", str(folder / "not-there"))
