@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -50,8 +50,7 @@ def run_command(command: Sequence[str], on_lines: OnLines, environment: Mapping[
             process = _start(command, environment)
         except (OSError, ValueError) as error:
             return _not_started(command, error)
-        with process:
-            output = _Output(process, on_lines)
+        with process, closing(_Output(process, on_lines)) as output:
             try:
                 output.read()
             except BaseException:
@@ -87,6 +86,10 @@ class _Output:
                 deadline = time.monotonic() + LINGER_SECONDS
         self._read_what_is_left()
         self._process.wait(None if deadline == float("inf") else deadline - time.monotonic())
+
+    def close(self) -> None:
+        """Let go of the streams."""
+        self._selector.close()
 
     def _read_some(self, key: selectors.SelectorKey) -> int:
         level, buffer = key.data
