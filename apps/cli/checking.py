@@ -1,21 +1,20 @@
 """`agentruns check ...`: is everything well?"""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
 from rich.console import Group, RenderableType
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import table, yes_no
-from apps.cli.terminal import Terminal
+from apps.cli.values import GivenTerminal
 
 if TYPE_CHECKING:
     from flows.check_health import HealthReport
 
 
-def health(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
+def health(*, terminal: GivenTerminal) -> Answer:
     """Ask every store, the Prefect server and the pipeline itself how they are.
 
     Exit code 3 when a store or Prefect is not well, 1 when only the pipeline is behind.

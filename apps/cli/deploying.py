@@ -1,15 +1,11 @@
 """`agentruns deploy`: give the flows to Prefect."""
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
 from apps.cli.answer import Answer
 from apps.cli.prefect_server import prefect_server
-from apps.cli.terminal import Terminal
+from apps.cli.values import GivenTerminal
 
 
-def deploy(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> Answer:
+def deploy(*, terminal: GivenTerminal) -> Answer:
     """Give every flow with its schedule to the Prefect server; harmless twice.
 
     Brings the schema of PostgreSQL up to date first, as the flows need it.

@@ -1,17 +1,23 @@
 """`agentruns evaluate`: one evaluation pass."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
 from rich.console import Group, RenderableType
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import score_text, table
-from apps.cli.terminal import Terminal
-from apps.cli.values import AgentIdFilter, Flag, PositiveOrAll, ScorerNames, Since, moment
+from apps.cli.values import (
+    AgentIdFilter,
+    Flag,
+    GivenTerminal,
+    PositiveOrAll,
+    ScorerNames,
+    Since,
+    moment,
+)
 
 if TYPE_CHECKING:
     from tasks.evaluation_report import PassResult
@@ -24,7 +30,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     scorer: ScorerNames = None,
     force: Flag = False,
     limit: PositiveOrAll = None,
-    terminal: Annotated[Terminal, Parameter(parse=False)],
+    terminal: GivenTerminal,
 ) -> Answer:
     """Score the ended tasks whose evidence changed since their last evaluation.
 

@@ -1,9 +1,8 @@
 """`agentruns record`: run a command and keep what it does."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
 from rich.text import Text
 
 from apps.cli.answer import Answer
@@ -12,8 +11,7 @@ from apps.cli.errors import CommandError
 from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import status_text
-from apps.cli.terminal import Terminal
-from apps.cli.values import AgentIdOption, Attempts, Folders, PlainText
+from apps.cli.values import AgentIdOption, Attempts, Folders, GivenTerminal, PlainText
 
 if TYPE_CHECKING:
     from agentruns.recording.run_record import RunRecord
@@ -34,7 +32,7 @@ def record(
     title: PlainText | None = None,
     watch: Folders = None,
     attempts: Attempts = 1,
-    terminal: Annotated[Terminal, Parameter(parse=False)],
+    terminal: GivenTerminal,
 ) -> Answer:
     """Run a command and record it.
 

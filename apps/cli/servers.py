@@ -12,17 +12,16 @@ from apps.cli.exit_codes import ExitCode
 from apps.cli.first_deploy import deploy_once
 from apps.cli.server_list import as_list
 from apps.cli.terminal import Terminal, readable
-from apps.cli.values import Flag, Positive
+from apps.cli.values import Flag, GivenTerminal, Positive
 
 if TYPE_CHECKING:
     from apps.stack.stack import Stack
     from apps.stack.states import StackStatus
 
-Screen = Annotated[Terminal, Parameter(parse=False)]
 ServerName = Literal["mongodb", "postgres", "minio", "prefect", "worker"]
 
 
-def up(*, terminal: Screen) -> Answer:
+def up(*, terminal: GivenTerminal) -> Answer:
     """Start MongoDB, PostgreSQL, MinIO, the Prefect server and a worker on this machine.
 
     Harmless when they run already. The first time MinIO may have to be built, which takes
@@ -40,7 +39,7 @@ def up(*, terminal: Screen) -> Answer:
     return _state(state)
 
 
-def down(*, terminal: Screen) -> Answer:
+def down(*, terminal: GivenTerminal) -> Answer:
     """Stop the servers on this machine; their data stays.
 
     Example: `agentruns down`
@@ -53,7 +52,7 @@ def down(*, terminal: Screen) -> Answer:
     return Answer({"stopped": list(stopped)}, _stopped(stopped))
 
 
-def reset(*, yes: Flag = False, terminal: Screen) -> Answer:
+def reset(*, yes: Flag = False, terminal: GivenTerminal) -> Answer:
     """Stop the servers on this machine and delete all their data.
 
     Example: `agentruns reset --yes`
@@ -72,7 +71,7 @@ def reset(*, yes: Flag = False, terminal: Screen) -> Answer:
     return Answer({"stopped": list(stopped)}, f"{_stopped(stopped)} The data is deleted.")
 
 
-def status(*, terminal: Screen) -> Answer:
+def status(*, terminal: GivenTerminal) -> Answer:
     """Say what runs where on this machine; exit code 1 when something is missing.
 
     Example: `agentruns status`
@@ -84,7 +83,7 @@ def status(*, terminal: Screen) -> Answer:
 
 
 def logs(
-    name: ServerName, /, *, follow: Flag = False, lines: Positive = 50, terminal: Screen
+    name: ServerName, /, *, follow: Flag = False, lines: Positive = 50, terminal: GivenTerminal
 ) -> Answer | None:
     """Print the end of a server's log.
 
@@ -109,7 +108,9 @@ def logs(
     return Answer({"name": name, "lines": text}, "\n".join(map(readable, text)))
 
 
-def env(*, as_: Annotated[str, Parameter(name="--as")] = "operator", terminal: Screen) -> Answer:
+def env(
+    *, as_: Annotated[str, Parameter(name="--as")] = "operator", terminal: GivenTerminal
+) -> Answer:
     """Print the addresses and credentials of the servers on this machine, for a shell.
 
     Example: `agentruns env --as operator`

@@ -1,15 +1,12 @@
 """`agentruns tasks ...`: look at what was recorded."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-from cyclopts import Parameter
 
 from apps.cli.answer import Answer
 from apps.cli.task_list import as_list
 from apps.cli.task_page import TaskRecords, as_page
-from apps.cli.terminal import Terminal
-from apps.cli.values import AgentIdFilter, Flag, PageLimit, StatusFilter, TaskId
+from apps.cli.values import AgentIdFilter, Flag, GivenTerminal, PageLimit, StatusFilter, TaskId
 
 if TYPE_CHECKING:
     from agentruns.models import Page, StoredFile
@@ -22,7 +19,7 @@ def list_tasks(
     status: StatusFilter = None,
     limit: PageLimit = 20,
     after: str | None = None,
-    terminal: Annotated[Terminal, Parameter(parse=False)],
+    terminal: GivenTerminal,
 ) -> Answer:
     """List the recorded tasks with their scores, newest first.
 
@@ -52,7 +49,7 @@ def show_task(
     *,
     urls: Flag = False,
     limit: PageLimit = 20,
-    terminal: Annotated[Terminal, Parameter(parse=False)],
+    terminal: GivenTerminal,
 ) -> Answer:
     """Show one task: its first steps, and its newest files, log entries and evaluations.
 

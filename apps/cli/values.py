@@ -9,6 +9,8 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
+from apps.cli.terminal import Terminal
+
 BILLION = 1_000_000_000
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -109,6 +111,8 @@ def moment(text: str, now: datetime) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+#: Where to print: no option, handed over by whoever runs the command.
+GivenTerminal = Annotated[Terminal, Parameter(parse=False)]
 #: An option that is said or not said.
 Flag = Annotated[bool, Parameter(show_default=False)]
 AgentIdOption = Annotated[str, Parameter(validator=check_agent_id, env_var="AGENT_ID")]
