@@ -1,28 +1,28 @@
 """The checks of health as steps; each answers in any case, so none is tried again."""
 
-from prefect import get_client, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_client
 
 from agentruns.models import Health
 from quality.pipeline import evaluation_lag, picture_link, silent_tasks
 from storage.errors import StoreUnavailable
 from storage.health import timed_health
 from storage.stores import shared_stores
+from tasks.retries import single_task
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@single_task
 def check_stores() -> list[Health]:
     """How MongoDB, PostgreSQL and MinIO are."""
     return shared_stores().health()
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@single_task
 def check_prefect() -> Health:
     """How the Prefect server is that this run is told to."""
     return timed_health("prefect", _ask_prefect)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@single_task
 def check_pipeline() -> list[Health]:
     """Whether records keep flowing, and whether a screenshot can be looked at."""
     stores = shared_stores()

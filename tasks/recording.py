@@ -21,7 +21,7 @@ from agentruns.recording.sink import Delivery, Sink
 from storage.errors import RecordNotFound, RecordRejected, StorageError, StoreUnavailable
 from storage.postgres import PostgresAdapter
 from storage.stores import shared_stores
-from tasks.retries import store_task
+from tasks.retries import single_task, store_task
 
 
 @store_task
@@ -69,7 +69,7 @@ def run_attempt(plan: RunPlan, number: int) -> Attempt:
     return attempt
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retries=0)
+@single_task
 def close_task(plan: RunPlan, attempts: Sequence[Attempt]) -> Delivery:
     """Write how it ended, with the patience of an attempt; a store away is told, not raised."""
     ended = attempts[-1].ended

@@ -35,3 +35,8 @@ def store_task(function: Callable[P, R]) -> Task[P, R]:
         retry_jitter_factor=JITTER,
         retry_condition_fn=may_pass,
     )(function)
+
+
+def single_task(function: Callable[P, R]) -> Task[P, R]:
+    """A Prefect task that is never cached nor tried again, as it answers in any case."""
+    return task(cache_policy=NO_CACHE, persist_result=False, retries=0)(function)
