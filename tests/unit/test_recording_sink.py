@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -56,6 +56,12 @@ def entry(message: str = "hello") -> LogEntry:
     return LogEntry(agent_id="browser-1", task_id=new_id(), message=message)
 
 
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return as soon as it holds; the test's own timeout ends a wait in vain."""
+    while not condition():
+        time.sleep(0.01)
+
+
 def test_everything_is_delivered_in_order_and_in_few_batches() -> None:
     store = Store()
     sink = Sink(store.write, Away)
@@ -72,8 +78,7 @@ def test_records_arrive_while_the_run_goes_on() -> None:
     store = Store()
     sink = Sink(store.write, Away)
     sink.put([entry()])
-    time.sleep(1)
-    assert len(store.kept) == 1
+    wait_until(lambda: len(store.kept) == 1)
     sink.close(1)
 
 
@@ -82,7 +87,7 @@ def test_a_store_that_comes_back_gets_everything() -> None:
     store.away.set()
     sink = Sink(store.write, Away)
     sink.put([entry() for _ in range(10)])
-    threading.Timer(1, store.away.clear).start()
+    threading.Timer(0.3, store.away.clear).start()
     delivery = sink.close(10)
     assert (delivery.delivered["logs"], delivery.pending) == (10, 0)
 
@@ -111,7 +116,7 @@ def test_a_lasting_error_ends_the_delivery_and_is_told() -> None:
     store = Store(error=PermissionError("no right"))
     sink = Sink(store.write, Away)
     sink.put([entry(), entry()])
-    time.sleep(0.6)
+    wait_until(lambda: store.batches)
     sink.put([entry()])
     delivery = sink.close(5)
     assert delivery.failure is store.error
