@@ -70,11 +70,13 @@ def launch(
     try:
         return _called(words, terminal)
     except KeyboardInterrupt:
-        terminal.say(f"Stopped. {HOW_TO_GO_ON.get(words[0], ANY_COMMAND)}")
-        return ExitCode.STOPPED
+        return _stopped(words, terminal)
     except (CycloptsError, BrokenPipeError):
         raise
     except Exception as error:
+        # Ctrl-C while pydantic writes JSON comes out as an error of pydantic's.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return _stopped(words, terminal)
         # The last place where an error becomes a sentence.
         return _explained(error, terminal)
 
@@ -88,6 +90,11 @@ def _called(words: Sequence[str], terminal: Terminal) -> int:
         return ExitCode.GOOD
     terminal.answer(answer)
     return answer.code
+
+
+def _stopped(words: Sequence[str], terminal: Terminal) -> int:
+    terminal.say(f"Stopped. {HOW_TO_GO_ON.get(words[0], ANY_COMMAND)}")
+    return ExitCode.STOPPED
 
 
 def _explained(error: Exception, terminal: Terminal) -> int:

@@ -91,6 +91,8 @@ class Folders:
             for folder in (self.all, self.data):
                 _make_private(folder, passable=True)
             self.lock.touch(mode=0o600)
+            # Whoever can open it can hold it.
+            self.lock.chmod(0o600)
             for folder in (self.logs, self.socket.parent):
                 _make_private(folder)
         except OSError as error:
