@@ -17,7 +17,7 @@ from storage.postgres.queries import query
 SILENCE = timedelta(minutes=30)
 #: Four passes of the evaluator, as it is scheduled.
 LAG = timedelta(hours=1)
-#: Older tasks without a verdict are a matter for `coverage`, not for an alarm.
+#: Older tasks without a verdict are no matter for an alarm.
 LOOK_BACK = timedelta(days=7)
 SILENT, LAGGING, LINK = "silent tasks", "evaluation lag", "presigned URL"
 #: The names of these checks; the servers' own have other names.
