@@ -21,7 +21,7 @@ from tasks.evaluation_report import PassResult, as_markdown, errors_of
 NO_LIMIT = 2**31 - 1
 
 
-@flow(persist_result=False)
+@flow(timeout_seconds=4 * 3600, persist_result=False)
 def evaluate_tasks(  # noqa: PLR0913 - the fields of the form in Prefect's UI
     *,
     agent_id: str | None = None,
