@@ -1,5 +1,6 @@
 """Every command explains itself, with an example that works as typed."""
 
+import logging
 import re
 import shlex
 import subprocess
@@ -16,6 +17,13 @@ from apps.stack.stack import SERVERS
 
 EXAMPLE = re.compile(r"Example: `agentruns ([^`]+)`")
 HEAVY = ("prefect", "pymongo", "psycopg", "minio", "pydantic", "cyclopts", "rich")
+
+
+@pytest.fixture(autouse=True)
+def loud_retries() -> Iterator[None]:
+    """A command keeps its process quiet; the tests that follow in this one want to hear again."""
+    yield
+    logging.getLogger("storage.retries").setLevel(logging.NOTSET)
 
 
 def commands(parent: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
