@@ -22,7 +22,7 @@ DYING_RUN = HERE / "runs" / "2026-11-23_computerusepre_010157_2a40"
 def main() -> int:
     """Run the tour; 0 when every step did what it is here to show."""
     started = time.monotonic()
-    step("Start the servers (the first time this builds MinIO: 2 to 4 minutes)", "up")
+    step("Start the servers (the first time this builds MinIO: 2 to 6 minutes)", "up")
     with tempfile.TemporaryDirectory(prefix="agentruns-demo-") as folder:
         record("Read the event feed", GOOD_RUN, Path(folder, "good"))
         record(

@@ -54,7 +54,7 @@ def _built(say: Say) -> Path:
     lock = target.parent / "build.lock"
     with locked(lock, lambda: say("waiting for another build of MinIO"), seconds=BUILD_SECONDS):
         if not target.exists():
-            say("building MinIO from source, once for this user: takes 2 to 4 minutes")
+            say("building MinIO from source, once for this user: takes 2 to 6 minutes")
             _build(_find_go(), target)
             say(f"built {target}")
     return target
