@@ -20,6 +20,10 @@ PREFECT_REFUSES = (
     "the Prefect server refuses our credentials; check PREFECT_API_AUTH_STRING, "
     "or see what the local servers use with 'agentruns env'."
 )
+PREFECT_FOREIGN = (
+    "what answers at PREFECT_API_URL is no Prefect server; it must look like "
+    "http://127.0.0.1:4200/api, with /api at its end."
+)
 PREFECT_MALFORMED = "PREFECT_API_URL is malformed: it must look like http://127.0.0.1:4200/api."
 
 

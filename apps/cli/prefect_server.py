@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from apps.cli.errors import PREFECT_AWAY, PREFECT_MALFORMED, PREFECT_REFUSES, CommandError
+from apps.cli.errors import (
+    PREFECT_AWAY,
+    PREFECT_FOREIGN,
+    PREFECT_MALFORMED,
+    PREFECT_REFUSES,
+    CommandError,
+)
 from apps.cli.exit_codes import ExitCode
 from apps.cli.terminal import Terminal
 
@@ -105,13 +111,17 @@ def _ask(address: str) -> None:
         raise CommandError(ExitCode.WRONG_USAGE, PREFECT_MALFORMED)
     request = Request(f"{address.rstrip('/')}/admin/version", headers=_credentials())  # noqa: S310 - checked above
     try:
-        urlopen(request, timeout=SECONDS).close()  # noqa: S310 - the same address
+        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - the same address
+            foreign = answer.headers.get_content_type() != "application/json"
     except HTTPError as error:
         if error.code in {401, 403}:
             raise CommandError(ExitCode.REFUSED, PREFECT_REFUSES) from None
-        # Any other answer is an answer: a hosted server may not offer this page.
+        # A hosted server, which wants a key, may not offer this page; any other answer is one.
+        foreign = error.code == 404 and "PREFECT_API_KEY" not in os.environ
     except (URLError, OSError, ValueError) as error:
         raise CommandError(ExitCode.AWAY, PREFECT_AWAY) from error
+    if foreign:
+        raise CommandError(ExitCode.AWAY, PREFECT_FOREIGN)
 
 
 def _credentials() -> dict[str, str]:

@@ -376,3 +376,15 @@ def read(leader: int) -> bytes:
 def plain(text: str) -> str:
     """The text as it is seen."""
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+def test_what_is_no_prefect_server_is_told_with_the_form_of_its_address(
+    run: Run, prefect: Stack
+) -> None:
+    address = prefect.environment()["PREFECT_API_URL"]
+    done = run("evaluate", PREFECT_API_URL=address.removesuffix("/api"))
+    assert (done.code, done.out) == (3, "")
+    assert "no Prefect server; it must look like http://127.0.0.1:4200/api" in done.err
+    done = run("evaluate", PREFECT_API_URL="127.0.0.1:4200")
+    assert (done.code, done.out) == (2, "")
+    assert "PREFECT_API_URL is malformed" in done.err
