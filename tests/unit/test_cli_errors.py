@@ -4,6 +4,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
+from apps.cli import launch
 from apps.cli.errors import CommandError, explain
 from apps.cli.exit_codes import ExitCode
 from apps.stack.errors import StackError
@@ -60,3 +61,14 @@ def test_a_validation_error_names_the_fields_and_hides_their_values() -> None:
     assert sentence.startswith("name: String should have at most 3 characters; password: ")
     assert "hunter2" not in sentence
     assert "abcdef" not in sentence
+
+
+def test_ctrl_c_inside_a_library_that_makes_an_error_of_it_is_still_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise ValueError("Error calling function") from KeyboardInterrupt()
+
+    monkeypatch.setattr(launch, "_called", interrupted)
+    assert launch.run(["evaluate"]) == ExitCode.STOPPED
+    assert "Stopped. The verdicts so far are kept" in capsys.readouterr().err
