@@ -22,6 +22,8 @@ from apps.stack.postgres_programs import WHEEL, find_postgres
 from apps.stack.processes import find_processes
 from apps.stack.programs import in_wheel
 
+#: Until then a server that does not answer is "starting", which is true as well.
+TAKEN_FOR_STARTED_SECONDS = 6
 UP = "import sys; from apps.stack import Stack; Stack(sys.argv[1]).up(prefect=False)"
 
 
@@ -107,6 +109,8 @@ def test_a_killed_server_comes_back_by_itself(own):
 @pytest.mark.parametrize("name", ["mongodb", "postgres", "minio"])
 def test_status_soon_says_which_server_is_frozen(own, name):
     frozen = psutil.Process(pids(own)[name])
+    while time.time() - frozen.create_time() < TAKEN_FOR_STARTED_SECONDS:
+        time.sleep(0.1)
     frozen.suspend()
     try:
         start = time.monotonic()
