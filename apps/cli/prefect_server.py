@@ -17,6 +17,7 @@ from apps.cli.errors import (
 )
 from apps.cli.exit_codes import ExitCode
 from apps.cli.terminal import Terminal
+from apps.proxies import past_proxies
 
 #: What makes Prefect a quiet guest in a command; each may be overruled in the environment.
 QUIET = {
@@ -55,6 +56,7 @@ def quieten(terminal: Terminal) -> None:
     """Let Prefect say no more than is needed; to be called before it is imported."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    os.environ.update(past_proxies(os.environ))
     if terminal.debug:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "NOTSET"
     if terminal.plain:

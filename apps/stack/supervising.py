@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.proxies import past_proxies
 from apps.stack.errors import StackError
 from apps.stack.files import write_private
 from apps.stack.folders import Folders
@@ -122,12 +123,9 @@ class Supervisor:
 
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(MISLEADING)}
-        away = [own.get("NO_PROXY") or own.get("no_proxy") or "", "127.0.0.1", "localhost"]
-        proxied = ",".join(filter(None, away))
         return {
             **own,
-            "NO_PROXY": proxied,
-            "no_proxy": proxied,
+            **past_proxies(own),
             "PYTHONUTF8": "1",
             MARK: str(self._folders.home),
         }
