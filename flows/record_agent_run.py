@@ -15,6 +15,7 @@ from agentruns.recording.attempt import Attempt
 from agentruns.recording.plan import MOST_ATTEMPTS, RunPlan
 from agentruns.recording.run_record import RunRecord, run_record
 from agentruns.recording.withheld import real_command
+from tasks.markdown import plain, table
 from tasks.recording import close_task, closed_in_any_case, open_task, run_attempt
 
 
@@ -81,19 +82,14 @@ def _show(plan: RunPlan, record: RunRecord, attempts: Sequence[Attempt]) -> None
         ("agent", record.agent_id),
         ("task", f"`{record.task_id}`"),
         ("status", f"**{record.status}**"),
-        ("command", f"`{shlex.join(plan.shown_command())[:500]}`"),
-        *((f"attempt {one.number}", one.ended.reason) for one in attempts),
+        ("command", plain(shlex.join(plan.shown_command()), longest=500)),
+        *((f"attempt {one.number}", plain(one.ended.reason)) for one in attempts),
         ("stored", ", ".join(f"{count} {kind}" for kind, count in delivered.items())),
         ("pending", str(record.pending)),
         ("rejected", str(record.rejected)),
     ]
-    table = "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows)
     create_markdown_artifact(
         key="recorded-run",
         description=f"A run of {record.agent_id}: {record.status}",
-        markdown=f"| | |\n|---|---|\n{table}\n\nSee it: `agentruns tasks show {record.task_id}`\n",
+        markdown=f"{table(('', ''), rows)}\n\nSee it: `agentruns tasks show {record.task_id}`\n",
     )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,22 +1,16 @@
 """What an evaluation pass found, for programs and for people."""
 
-import re
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
+from agentruns.models.values import Record
 from agentruns.scoring import Tally
 from storage.evaluation import Counts, TaskVerdict
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
-_LONGEST_CELL = 120
+from tasks.markdown import plain, table
 
 
-class ScorerResult(BaseModel):
+class ScorerResult(Record):
     """One scorer's verdicts, old and new, on the tasks that a pass looked at."""
-
-    model_config = ConfigDict(frozen=True)
 
     n: int
     """Scores; `not_applicable` and `failed` come on top."""
@@ -28,10 +22,8 @@ class ScorerResult(BaseModel):
     failed: int
 
 
-class PassResult(BaseModel):
+class PassResult(Record):
     """One evaluation pass; `eligible` is the sum of `evaluated`, `skipped` and `failed`."""
-
-    model_config = ConfigDict(frozen=True)
 
     pass_id: UUID
     eligible: int
@@ -65,8 +57,8 @@ def as_markdown(result: PassResult, errors: Mapping[str, str], worst: Sequence[T
     parts = [
         f"**{result.evaluated}** of {result.eligible} ended tasks evaluated, "
         f"{result.skipped} up to date, {result.failed} failed.",
-        *(f"Scorer **{_plain(name)}** {_plain(error)}" for name, error in errors.items()),
-        _table(
+        *(f"Scorer **{plain(name)}** {plain(error)}" for name, error in errors.items()),
+        table(
             ("scorer", "scores", "mean", "95 % interval", "does not apply", "failed"),
             [_scorer_row(name, score) for name, score in result.scores.items()],
         ),
@@ -86,7 +78,7 @@ def _scorer_row(name: str, score: ScorerResult) -> Sequence[object]:
     interval = f"{_number(score.ci_low)} to {_number(score.ci_high)}"
     known = score.ci_low is not None
     return (
-        _plain(name),
+        plain(name),
         score.n,
         _number(score.mean),
         interval if known else "",
@@ -96,32 +88,21 @@ def _scorer_row(name: str, score: ScorerResult) -> Sequence[object]:
 
 
 def _worst_table(worst: Sequence[TaskVerdict]) -> str:
-    return _table(
+    return table(
         ("score", "task", "agent", "title", "status", "why"),
         [
             (
                 _number(one.score),
                 f"`{one.id}`",
-                _plain(one.agent_id),
-                _plain(one.title),
-                _plain(one.status),
-                _plain(one.report),
+                plain(one.agent_id),
+                plain(one.title),
+                plain(one.status),
+                plain(one.report),
             )
             for one in worst
         ],
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def _plain(text: str) -> str:
-    """Text that means nothing to Markdown, so that a title makes no browser load anything."""
-    short = " ".join(text.split())[:_LONGEST_CELL]
-    return _MARKDOWN.sub(r"\\\1", short)
