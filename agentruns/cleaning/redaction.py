@@ -17,7 +17,9 @@ SECRET_KEYS = (
 #: Ends of keys that also name harmless things, so that only a long word there is a secret.
 LIKELY_KEYS = ("token", "secret", "secrets", "auth", "credential", "credentials")
 #: Where a number is a secret as well.
-PASSWORDS = ("password", "passwd", "passphrase", "pin")
+PASSWORDS = ("password", "passwd", "passphrase")
+#: A PIN as a word of its own: no pin of a `spin`.
+PIN = re.compile(r"(?:^|[^A-Za-z0-9])(?:pin|Pin|PIN)\Z|[a-z0-9](?:Pin|PIN)\Z")
 LONG_WORD = re.compile(r"\S{8,}\Z")
 
 
@@ -74,7 +76,7 @@ def _is_secret(key: str, value: Any) -> bool:
         return bool(value and (certain or likely))
     if isinstance(value, dict | list):
         return bool(value) and plain.endswith(SECRET_KEYS)
-    return type(value) in {int, float} and plain.endswith(PASSWORDS)
+    return type(value) in {int, float} and bool(plain.endswith(PASSWORDS) or PIN.search(key))
 
 
 def _noted(before: Any, after: Any, path: str, paths: list[str]) -> Any:

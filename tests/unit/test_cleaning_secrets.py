@@ -121,3 +121,13 @@ def test_the_time_grows_with_the_length_of_a_hostile_text(piece):
     started = time.process_time()
     redact_text(piece * (5_000_000 // len(piece)))
     assert time.process_time() - started < 15
+
+
+@pytest.mark.parametrize("key", ["pin", "PIN", "card_pin", "card-PIN", "cardPin"])
+def test_a_number_that_is_a_pin_is_a_secret(key: str) -> None:
+    assert redact({key: 4711}).value == {key: REDACTED}
+
+
+@pytest.mark.parametrize("key", ["spin", "SPIN", "pinned", "pinCount", "spin_rate"])
+def test_a_number_whose_name_only_sounds_like_a_pin_is_kept(key: str) -> None:
+    assert redact({key: 4711}).value == {key: 4711}
