@@ -105,6 +105,10 @@ class TestWithPrefect:
             assert process.environ()["DO_NOT_TRACK"] == "1"
             assert process.environ()["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
+    def test_flows_use_no_folder_that_another_user_may_have_taken(self, whole):
+        (worker,) = [each for each in processes_of(whole) if "worker" in each.cmdline()]
+        assert Path(worker.environ()["TMPDIR"]).is_relative_to(whole.home)
+
     def test_nobody_else_can_read_a_secret(self, whole):
         for path in ("stack.env", "stack/credentials.json", "stack/supervisord.conf"):
             assert stat.S_IMODE((whole.home / path).stat().st_mode) == 0o600
