@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -48,3 +49,13 @@ def version_of(program: Path, pattern: str, user: str | None = None) -> str:
 def major_of(program: Path, pattern: str, user: str | None = None) -> int:
     """The major version that a program prints."""
     return int(version_of(program, pattern, user))
+
+
+def this_python() -> str:
+    """This Python, by one name whichever name it was started by.
+
+    A server that would be started by another command is restarted; `python` and `python3` are
+    no reason.
+    """
+    named = Path(sys.executable).with_name(f"python{sys.version_info[0]}.{sys.version_info[1]}")
+    return str(named if named.exists() else sys.executable)

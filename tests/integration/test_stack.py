@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from apps.stack.asking import answer_to
 from apps.stack.processes import find_processes
 from storage.errors import AccessDenied
 
+UP = "import sys; from apps.stack import Stack; Stack(sys.argv[1]).up()"
 STORES = {"mongodb", "postgres", "minio"}
 
 
@@ -104,6 +106,13 @@ class TestWithPrefect:
         for process in workers:
             assert process.environ()["DO_NOT_TRACK"] == "1"
             assert process.environ()["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+    def test_starting_again_by_another_name_of_python_restarts_nothing(self, whole):
+        before = [server["pid"] for server in whole.status()["servers"]]
+        for name in ("python", "python3"):
+            again = [Path(sys.executable).with_name(name), "-c", UP, whole.home]
+            subprocess.run(again, check=True, stderr=subprocess.DEVNULL)
+        assert [server["pid"] for server in whole.status()["servers"]] == before
 
     def test_flows_use_no_folder_that_another_user_may_have_taken(self, whole):
         (worker,) = [each for each in processes_of(whole) if "worker" in each.cmdline()]

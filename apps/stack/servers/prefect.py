@@ -1,11 +1,11 @@
 """The Prefect server and its worker."""
 
 import json
-import sys
 from importlib.metadata import version
 
 from apps.stack.asking import answer_to
 from apps.stack.ports import LOOPBACK
+from apps.stack.programs import this_python
 from apps.stack.servers.server import Program, Server, Site
 from storage.errors import StoreUnavailable
 
@@ -35,7 +35,7 @@ class PrefectServer(Server):
         """Give it a folder for its database."""
         data = self.site.data(self.name)
         data.mkdir(mode=0o700, exist_ok=True)
-        command = (sys.executable, "-P", "-m", "prefect", "server", "start")
+        command = (this_python(), "-P", "-m", "prefect", "server", "start")
         return Program(command, data, self._environment())
 
     def settle(self) -> None:
@@ -77,7 +77,7 @@ class PrefectWorker(Server):
         data = self.site.data(self.name)
         data.mkdir(mode=0o700, exist_ok=True)
         command = (
-            *(sys.executable, "-P", "-m", "prefect", "worker", "start"),
+            *(this_python(), "-P", "-m", "prefect", "worker", "start"),
             *("--pool", POOL, "--type", "process", "--name", "local"),
         )
         environment = {
