@@ -5,9 +5,11 @@ from contextlib import closing, contextmanager
 from uuid import uuid4
 
 import psycopg
+import stamina
 import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
+from psycopg.errors import InsufficientPrivilege
 from pydantic import SecretStr
 from pymongo import MongoClient
 
@@ -37,7 +39,10 @@ def _database(server: str, name: str) -> Iterator[str]:
         try:
             yield f"{server.rpartition('/')[0]}/{name}"
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+            # A worker of autovacuum may be in it for a moment, and only a superuser may end that one.
+            for attempt in stamina.retry_context(on=InsufficientPrivilege, attempts=20):
+                with attempt:
+                    connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def _forget(stores: Stores, settings: Settings, agent_id: str) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+import stamina
 
 if TYPE_CHECKING:
     from apps.stack import Stack
@@ -160,7 +161,7 @@ def database_url(stack: "Stack", template_database: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:16]}"
     _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
     yield _in_database(server, name)
-    _execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    _drop(server, name)
 
 
 @pytest.fixture(scope="session")
@@ -173,7 +174,7 @@ def template_database(stack: "Stack") -> Iterator[str]:
     _execute(server, f'CREATE DATABASE "{name}"')
     migrate(_in_database(server, name))
     yield name
-    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    _drop(server, name)
 
 
 @contextmanager
@@ -191,6 +192,15 @@ def _execute(url: str, statement: str) -> None:
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def _drop(server: str, name: str) -> None:
+    import psycopg
+
+    # A worker of autovacuum may be in it for a moment, and only a superuser may end that one.
+    for attempt in stamina.retry_context(on=psycopg.errors.InsufficientPrivilege, attempts=20):
+        with attempt:
+            _execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _in_database(url: str, name: str) -> str:
