@@ -39,7 +39,7 @@ def _database(server: str, name: str) -> Iterator[str]:
         try:
             yield f"{server.rpartition('/')[0]}/{name}"
         finally:
-            # A worker of autovacuum may be in it for a moment, and only a superuser may end that one.
+            # Autovacuum may be in it for a moment, and only a superuser may end its worker.
             for attempt in stamina.retry_context(on=InsufficientPrivilege, attempts=20):
                 with attempt:
                     connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

@@ -157,11 +157,15 @@ def writer(stores: "Stores") -> "RecordWriter":
 @pytest.fixture
 def database_url(stack: "Stack", template_database: str) -> Iterator[str]:
     """A PostgreSQL database with our schema, for one test."""
-    server = stack.environment()["POSTGRES_URL"]
-    name = f"test_{uuid4().hex[:16]}"
-    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-    yield _in_database(server, name)
-    _drop(server, name)
+    with _copy(stack, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(stack: "Stack", template_database: str) -> Iterator[str]:
+    """A PostgreSQL database with our schema, for the tests of one module."""
+    with _copy(stack, template_database) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +178,15 @@ def template_database(stack: "Stack") -> Iterator[str]:
     _execute(server, f'CREATE DATABASE "{name}"')
     migrate(_in_database(server, name))
     yield name
+    _drop(server, name)
+
+
+@contextmanager
+def _copy(stack: "Stack", template: str) -> Iterator[str]:
+    server = stack.environment()["POSTGRES_URL"]
+    name = f"test_{uuid4().hex[:16]}"
+    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield _in_database(server, name)
     _drop(server, name)
 
 

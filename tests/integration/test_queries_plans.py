@@ -146,21 +146,15 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
 
 
 @pytest.fixture(scope="module")
-def filled(stack, template_database):
-    server = stack.environment()["POSTGRES_URL"]
-    name = f"{template_database}_filled"
-    url = f"{server.rpartition('/')[0]}/{name}"
-    with psycopg.connect(server, autocommit=True) as operator:
-        operator.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-        with psycopg.connect(url) as connection:
-            fill(connection)
-            for query_name in UNPLANNED:
-                if query(query_name).startswith("CREATE"):
-                    connection.execute(query(query_name))
-            for table in BIG - {"tasks"}:
-                connection.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table})")
-            yield connection
-        operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def filled(module_database_url):
+    with psycopg.connect(module_database_url) as connection:
+        fill(connection)
+        for query_name in UNPLANNED:
+            if query(query_name).startswith("CREATE"):
+                connection.execute(query(query_name))
+        for table in BIG - {"tasks"}:
+            connection.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table})")
+        yield connection
 
 
 def fill(connection):
