@@ -1,5 +1,6 @@
 """What must not be kept: characters no store takes, secrets, pixels inside JSON. No I/O."""
 
+from agentruns.cleaning.cleaner import Cleaner
 from agentruns.cleaning.pictures import (
     PICTURE_KINDS,
     PictureKind,
@@ -8,6 +9,7 @@ from agentruns.cleaning.pictures import (
 )
 from agentruns.cleaning.pixels import Picture, take_pixels
 from agentruns.cleaning.redaction import Redacted, redact
+from agentruns.cleaning.secret_patterns import SecretPatterns
 from agentruns.cleaning.secret_shapes import REDACTED, redact_text
 from agentruns.cleaning.storable import clean_json, clip_json
 from agentruns.cleaning.text import clean_text, clip_text, printable
@@ -15,9 +17,11 @@ from agentruns.cleaning.text import clean_text, clip_text, printable
 __all__ = [
     "PICTURE_KINDS",
     "REDACTED",
+    "Cleaner",
     "Picture",
     "PictureKind",
     "Redacted",
+    "SecretPatterns",
     "clean_json",
     "clean_text",
     "clip_json",

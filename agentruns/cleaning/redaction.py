@@ -1,9 +1,11 @@
 """Secrets taken out of JSON and text, known by the name of their key or by their own shape."""
 
+import json
 import re
 from typing import Any, NamedTuple
 
-from agentruns.cleaning.secret_shapes import REDACTED, redact_text
+from agentruns.cleaning.secret_patterns import SecretPatterns
+from agentruns.cleaning.secret_shapes import REDACTED, may_hold_named_secret, redact_text
 from agentruns.cleaning.storable import free_key
 from agentruns.models.values import MAX_JSON_DEPTH
 
@@ -21,6 +23,7 @@ PASSWORDS = ("password", "passwd", "passphrase")
 #: A PIN as a word of its own: no pin of a `spin`.
 PIN = re.compile(r"(?:^|[^A-Za-z0-9])(?:pin|Pin|PIN)\Z|[a-z0-9](?:Pin|PIN)\Z")
 LONG_WORD = re.compile(r"\S{8,}\Z")
+NO_PATTERNS = SecretPatterns()
 
 
 class Redacted(NamedTuple):
@@ -30,42 +33,78 @@ class Redacted(NamedTuple):
     paths: tuple[str, ...]
 
 
-def redact(value: Any) -> Redacted:
+def redact(value: Any, patterns: SecretPatterns = NO_PATTERNS) -> Redacted:
     """The clean JSON without secrets, also those inside text, and the JSON paths they had."""
-    paths: list[str] = []
-    return Redacted(_redact(value, "", paths, 0), tuple(paths))
+    redaction = _Redaction(patterns)
+    return Redacted(redaction.of(value, "", 0), tuple(redaction.paths))
 
 
-def _redact(value: Any, path: str, paths: list[str], depth: int) -> Any:
-    if isinstance(value, str):
-        return _noted(value, redact_text(value), path, paths)
-    if isinstance(value, dict | list) and depth > MAX_JSON_DEPTH:
-        return _noted(value, REDACTED, path, paths)  # unread is not the same as harmless
-    if isinstance(value, dict):
-        return _redact_object(value, path, paths, depth)
-    if isinstance(value, list):
-        return [_redact(v, f"{path}[{i}]", paths, depth + 1) for i, v in enumerate(value)]
-    return value
+class _Redaction:
+    """One walk through a value, which notes where it met secrets."""
+
+    def __init__(self, patterns: SecretPatterns) -> None:
+        self._patterns = patterns
+        self.paths: list[str] = []
+
+    def of(self, value: Any, path: str, depth: int) -> Any:
+        if isinstance(value, str):
+            return self._noted(value, self._text(value, depth), path)
+        if isinstance(value, dict | list) and depth > MAX_JSON_DEPTH:
+            return self._noted(value, REDACTED, path)  # unread is not the same as harmless
+        if isinstance(value, dict):
+            return self._object(value, path, depth)
+        if isinstance(value, list):
+            return [self.of(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+        return value
+
+    def _object(self, value: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
+        harmless: dict[str, Any] = {}
+        for key, item in value.items():
+            name = free_key(self._text(key, depth), harmless)
+            place = f"{path}.{name}" if path else name
+            if self._names_a_secret(key, value, item):
+                harmless[name] = self._noted(item, REDACTED, place)
+            else:
+                harmless[name] = self.of(item, place, depth + 1)
+        return harmless
+
+    def _names_a_secret(self, key: str, siblings: dict[str, Any], value: Any) -> bool:
+        telling = _telling_key(key, siblings)
+        return _is_secret(telling, value) or self._patterns.name_a_secret(telling)
+
+    def _text(self, text: str, depth: int) -> str:
+        inner = _container_in(text)
+        if inner is not None:
+            harmless = _Redaction(self._patterns).of(inner, "", depth + 1)
+            # Written anew only where it has to be: else it stays as its author wrote it.
+            text = text if harmless == inner else json.dumps(harmless, ensure_ascii=False)
+        return redact_text(self._patterns.hide(text))
+
+    def _noted(self, before: Any, after: Any, path: str) -> Any:
+        if before != after:
+            self.paths.append(path)
+        return after
 
 
-def _redact_object(
-    value: dict[str, Any], path: str, paths: list[str], depth: int
-) -> dict[str, Any]:
-    harmless: dict[str, Any] = {}
-    for key, item in value.items():
-        name = free_key(redact_text(key), harmless)
-        place = f"{path}.{name}" if path else name
-        if _is_secret(_telling_key(key, value), item):
-            harmless[name] = _noted(item, REDACTED, place, paths)
-        else:
-            harmless[name] = _redact(item, place, paths, depth + 1)
-    return harmless
+def _container_in(text: str) -> Any:
+    """What a text holds that is JSON as a whole, where a secret may be named in it."""
+    if text[:1] not in {"{", "["} or not may_hold_named_secret(text.casefold()):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # the shapes of secrets are looked for all the same
+        return None
 
 
 def _telling_key(key: str, siblings: dict[str, Any]) -> str:
     # Headers and cookies come as {"name": "Authorization", "value": "..."}.
     name = siblings.get("name", siblings.get("key")) if key == "value" else key
     return name if isinstance(name, str) else key
+
+
+def may_name_a_secret(key: str) -> bool:
+    """Whether under this key some value would be a secret."""
+    return any(_is_secret(key, value) for value in ("longword", [0], 0))
 
 
 def _is_secret(key: str, value: Any) -> bool:
@@ -77,9 +116,3 @@ def _is_secret(key: str, value: Any) -> bool:
     if isinstance(value, dict | list):
         return bool(value) and plain.endswith(SECRET_KEYS)
     return type(value) in {int, float} and bool(plain.endswith(PASSWORDS) or PIN.search(key))
-
-
-def _noted(before: Any, after: Any, path: str, paths: list[str]) -> Any:
-    if before != after:
-        paths.append(path)
-    return after

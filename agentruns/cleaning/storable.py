@@ -1,5 +1,6 @@
 """JSON that every store takes, and documents that are small enough to be one."""
 
+import base64
 import json
 import math
 from typing import Any
@@ -12,11 +13,16 @@ SHORTER = ((100_000, 10_000), (10_000, 1_000), (1_000, 100), (200, 20))
 
 
 def clean_json(value: Any, depth: int = 0) -> Any:
-    """The same value with everything that a store would refuse turned into text.
+    """The same value with everything that a store would refuse turned into text; never raises.
 
     NUL and lone surrogates become U+FFFD; NaN, Infinity, integers beyond 64 bits and types that
-    JSON does not have become text; so does what is nested too deeply. Clean JSON stays as it is.
+    JSON does not have become text, bytes as base64; so does what is nested too deeply or contains
+    itself. Clean JSON stays as it is.
     """
+    return _clean(value, depth, ())
+
+
+def _clean(value: Any, depth: int, above: tuple[int, ...]) -> Any:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -24,10 +30,19 @@ def clean_json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else _number_as_text(value)
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else json.dumps(value)
+        return float(value) if math.isfinite(value) else json.dumps(float(value))
     if isinstance(value, dict | list | tuple):
-        return _clean_container(value, depth + 1)
-    return clean_text(str(value))
+        return _clean_container(value, depth + 1, above)
+    return _in_words(value)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    try:
+        return clean_text(str(value))
+    except Exception:  # whatever an agent's own class raises
+        return f"[left out: {type(value).__name__} that cannot be written as text]"
 
 
 def _number_as_text(value: int) -> str:
@@ -37,14 +52,19 @@ def _number_as_text(value: int) -> str:
         return hex(value)
 
 
-def _clean_container(value: Any, depth: int) -> Any:
+def _clean_container(value: Any, depth: int, above: tuple[int, ...]) -> Any:
+    if id(value) in above:
+        return "[left out: it contains itself]"
     if depth > MAX_JSON_DEPTH:
         return _as_text(value)
+    above = (*above, id(value))
     if not isinstance(value, dict):
-        return [clean_json(item, depth) for item in value]
+        return [_clean(item, depth, above) for item in value]
     clean: dict[str, Any] = {}
-    for key, item in value.items():
-        clean[free_key(clean_text(str(key)), clean)] = clean_json(item, depth)
+    # A copy, as another thread of the agent may still be at work on its own.
+    for key, item in list(value.items()):
+        name = key if isinstance(key, str) else _in_words(key)
+        clean[free_key(clean_text(name), clean)] = _clean(item, depth, above)
     return clean
 
 
@@ -58,7 +78,7 @@ def free_key(key: str, taken: dict[str, Any]) -> str:
 
 def _as_text(value: Any) -> str:
     try:
-        return clean_text(json.dumps(value, default=str))
+        return clean_text(json.dumps(value, default=_in_words))
     except (RecursionError, ValueError, TypeError):
         return f"[left out: nested deeper than {MAX_JSON_DEPTH} levels]"
 

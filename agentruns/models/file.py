@@ -14,6 +14,7 @@ from agentruns.models.values import (
     JsonObject,
     Name,
     ObjectPath,
+    Ordinal,
     Record,
     Sha256,
     UtcTime,
@@ -48,6 +49,8 @@ class StoredFile(Record):
     metadata: JsonObject = Field(default_factory=dict)
     """Human name, step and whatever else the author wants to find the file by."""
     uploaded_at: UtcTime = Field(default_factory=utcnow)
+    sequence: Ordinal = None
+    """Place among everything its recorder said about the task, from 1; a gap did not arrive."""
 
     @model_validator(mode="after")
     def _lies_under_its_agent(self) -> Self:

@@ -1,21 +1,29 @@
 """The one place that makes record ids, so that every write can be repeated."""
 
 import time
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from uuid import UUID, uuid5
-
-import uuid6
 
 #: The namespace of every imported record. Changing it would import everything a second time.
 IMPORTED = UUID("6f1c3b52-93a4-5d0e-8a53-0c1f6f0b7d11")
 
 #: The four hexadecimal digits whose first two bits are those of an RFC 9562 UUID.
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_last_tick = 0
 
 
 def new_id() -> UUID:
     """A UUIDv7 for what is born here: unique, and ordered by time of birth."""
-    return UUID(bytes=uuid6.uuid7().bytes)
+    tick = _next_tick()
+    noise = int.from_bytes(token_bytes(8)) >> 2
+    return UUID(int=(tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | noise)
+
+
+def _next_tick() -> int:
+    """The time in 4,096ths of a millisecond, later than the last time even if the clock is not."""
+    global _last_tick  # noqa: PLW0603 - the order holds for the process as a whole
+    _last_tick = max(_last_tick + 1, time.time_ns() * 4096 // 1_000_000)
+    return _last_tick
 
 
 def new_ids(count: int) -> list[str]:

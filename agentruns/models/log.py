@@ -7,7 +7,7 @@ from pydantic import Field
 
 from agentruns.models.clock import utcnow
 from agentruns.models.ids import new_id
-from agentruns.models.values import AgentId, JsonObject, Name, Record, Text, UtcTime
+from agentruns.models.values import AgentId, JsonObject, Name, Ordinal, Record, Text, UtcTime
 
 
 class Level(StrEnum):
@@ -30,6 +30,8 @@ class LogEntry(Record):
     message: Text
     data: JsonObject = Field(default_factory=dict)
     created_at: UtcTime = Field(default_factory=utcnow)
+    sequence: Ordinal = None
+    """Place among everything its recorder said about the task, from 1; a gap did not arrive."""
 
 
 class Memory(Record):
@@ -42,3 +44,5 @@ class Memory(Record):
     content: Text
     data: JsonObject = Field(default_factory=dict)
     created_at: UtcTime = Field(default_factory=utcnow)
+    sequence: Ordinal = None
+    """Place among everything its recorder said about the task, from 1; a gap did not arrive."""

@@ -7,7 +7,16 @@ from pydantic import Field
 from agentruns.models.clock import utcnow
 from agentruns.models.ids import new_id
 from agentruns.models.status import Status
-from agentruns.models.values import AgentId, JsonObject, Name, Percent, Record, Text, UtcTime
+from agentruns.models.values import (
+    AgentId,
+    JsonObject,
+    Name,
+    Ordinal,
+    Percent,
+    Record,
+    Text,
+    UtcTime,
+)
 
 
 class AgentTask(Record):
@@ -40,3 +49,5 @@ class ProgressUpdate(Record):
     message: Text = ""
     data: JsonObject = Field(default_factory=dict)
     timestamp: UtcTime = Field(default_factory=utcnow)
+    sequence: Ordinal = None
+    """Place among everything its recorder said about the task, from 1; a gap did not arrive."""

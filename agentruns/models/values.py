@@ -37,6 +37,8 @@ def _as_utc(value: datetime) -> datetime:
 def _storable_text(value: str) -> str:
     if "\x00" in value:
         raise ValueError("text may not contain NUL characters, PostgreSQL refuses them")
+    if value.isascii():  # most is, and it is told in no time
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -73,7 +75,7 @@ def check_json(value: Any, depth: int = 0) -> None:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError("NaN and Infinity are not JSON")
-    elif isinstance(value, dict | list | tuple):
+    elif isinstance(value, (dict, list, tuple)):
         _check_container(value, depth + 1)
     else:
         raise ValueError(f"{type(value).__name__} is not JSON")  # noqa: TRY004 - pydantic catches it
@@ -113,6 +115,9 @@ Text: TypeAlias = Annotated[str, AfterValidator(_storable_text)]
 Name: TypeAlias = Annotated[Text, Field(min_length=1, max_length=500)]
 JsonObject: TypeAlias = Annotated[dict[str, Any], AfterValidator(_storable_json)]
 UtcTime: TypeAlias = Annotated[AwareDatetime, AfterValidator(_as_utc)]
+#: Place among everything its recorder said about the task, from 1; a gap is an event that did not
+#: arrive. None where nobody counted.
+Ordinal: TypeAlias = Annotated[int | None, Field(ge=1, lt=2**63)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Score: TypeAlias = Annotated[
     float, BeforeValidator(_fraction_not_percent), Field(ge=0, le=1, allow_inf_nan=False)

@@ -271,6 +271,24 @@ def test_a_step_is_a_count():
             ProgressUpdate(task_id=new_id(), agent_id="a", step=step)
 
 
+@pytest.mark.parametrize("sequence", [0, -1, 2**63, 1.5])
+def test_a_place_in_a_sequence_counts_from_1(sequence):
+    with pytest.raises(ValidationError, match="sequence"):
+        LogEntry(agent_id="a", message="x", sequence=sequence)
+
+
+@pytest.mark.parametrize("sequence", [None, 1, 2**63 - 1])
+def test_a_record_tells_its_place_where_somebody_counted(sequence):
+    about = {"agent_id": "a", "sequence": sequence}
+    records = [
+        LogEntry(message="x", **about),
+        Memory(content="x", **about),
+        ProgressUpdate(task_id=new_id(), **about),
+        stored_file(**about),
+    ]
+    assert [record.model_dump()["sequence"] for record in records] == [sequence] * 4
+
+
 def test_every_status_has_its_place_in_the_state_machine():
     assert set(MAY_FOLLOW) == set(Status)
     assert may_become(Status.PENDING) == frozenset()
