@@ -8,7 +8,7 @@ from uuid import UUID
 from agentruns.cleaning import clean_text, printable
 from agentruns.models import imported_id
 from agentruns.trajectories.cua.folder import METADATA, Folder
-from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.cua.folder_run import FolderRun
 from agentruns.trajectories.cua.time import Moment, from_folder, from_ticks
 from agentruns.trajectories.files import (
     LARGEST,
@@ -45,15 +45,20 @@ def load_metadata(folder: Path) -> Metadata:
 
 def begin(
     folder: Path, agent_id: str, task_id: UUID | None, listing: Folder, metadata: dict[str, Any]
-) -> Run:
+) -> FolderRun:
     """The run before its first file; a task that nobody made yet gets its lasting id."""
     name = trajectory_id_of(folder, metadata)
     began = from_ticks(metadata.get("created_at"))
     moment = Moment(began, "file") if began else from_folder(folder, name)
-    if task_id:
-        return Run(folder, agent_id, task_id, listing, moment)
-    made = imported_id("cua", "task", agent_id, name, _first_sha256(folder, listing))
-    return Run(folder, agent_id, made, listing, moment, _last_moment(folder, listing))
+    made = task_id or imported_id("cua", "task", agent_id, name, _first_sha256(folder, listing))
+    return FolderRun(
+        folder=folder,
+        agent_id=agent_id,
+        task_id=made,
+        listing=listing,
+        moment=moment,
+        ended=None if task_id else _last_moment(folder, listing),
+    )
 
 
 def trajectory_id_of(folder: Path, metadata: dict[str, Any]) -> str:

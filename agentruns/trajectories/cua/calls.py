@@ -1,7 +1,7 @@
 """Executed actions of a cua run: a step, its pictures, its error."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentruns.cleaning import Picture, clean_json, printable, take_pixels
 from agentruns.models import AnyRecord, ProgressUpdate
@@ -13,46 +13,69 @@ from agentruns.trajectories.cua.actions import (
     error_in,
     unpacked,
 )
+from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.errors import error_entry
-from agentruns.trajectories.cua.folder import Artifact
-from agentruns.trajectories.cua.run import Run, plain, storable
-from agentruns.trajectories.files import Content, Unreadable, parse_object, read_content
+from agentruns.trajectories.cua.folder_run import FolderRun
+from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.files import Unreadable, parse_object, read_content
 from agentruns.trajectories.reader import Problem, Records
 
 
-def read_call(run: Run, artifact: Artifact) -> Records:
+class Call(NamedTuple):
+    """What was done, and what it gave back."""
+
+    item: dict[str, Any]
+    outputs: list[dict[str, Any]]
+    pictures: list[Picture]
+    """Those that were inside the outputs."""
+
+
+def read_call(run: FolderRun, artifact: Artifact) -> Records:
     """One executed action; raises `Unreadable` when the file does not say which."""
     run.calls += 1
     content = read_content(run.folder, artifact.path)
     document = parse_object(content.data)
     yield from run.at(document.get("created_at"), artifact.path)
-    item = document.get("item")
-    if not isinstance(item, dict):
-        raise Unreadable("The file does not hold the call that was made.")
-    outputs, pictures = _outputs(document.get("result"))
-    data = _step_data(run, item, outputs) | run.origin(artifact.path, content.sha256)
-    kept = storable(data)
-    yield _step(run, artifact, content, describe(action_of(item)), kept.data)
-    yield from _pictures(run, artifact, [*pictures, *kept.pictures])
-    yield from _errors(run, artifact, outputs)
-    if not pictures and _has_lost_its_picture(run, artifact, outputs):
+    call = call_of(document)
+    yield from call_records(run, artifact, call, content.sha256)
+    if not call.pictures and _has_lost_its_picture(run, artifact, call):
         reason = "The step refers to a screenshot that is not in its turn's folder."
         yield Problem(printable(artifact.path), None, reason)
 
 
-def _outputs(result: Any) -> tuple[list[dict[str, Any]], list[Picture]]:
-    """The outputs without pixels, those written as JSON or Python literals unpacked."""
+def call_of(document: dict[str, Any]) -> Call:
+    """The call in a document, its outputs without pixels, those written as text unpacked."""
+    item = document.get("item")
+    if not isinstance(item, dict):
+        raise Unreadable("The file does not hold the call that was made.")
     pictures: list[Picture] = []
     # Depth 6: the outputs become part of a document, and unpacking nests them deeper.
-    clean = take_pixels(clean_json(as_list(result), depth=6), pictures.append)
-    items = [as_object(item) for item in clean]
-    return [{**item, "output": unpacked(item.get("output"))} for item in items], pictures
+    result = clean_json(as_list(document.get("result")), depth=6)
+    outputs = [as_object(output) for output in take_pixels(result, pictures.append)]
+    return Call(item, [{**o, "output": unpacked(o.get("output"))} for o in outputs], pictures)
 
 
-def _step_data(run: Run, item: dict[str, Any], outputs: list[dict[str, Any]]) -> dict[str, Any]:
+def call_records(run: Run, artifact: Artifact, call: Call, sha256: str = "") -> Iterator[AnyRecord]:
+    """The step that `run.calls` counts, its pictures and its errors."""
+    kept = run.storable(_step_data(run, call) | run.origin(artifact.path, sha256))
+    yield ProgressUpdate(
+        id=run.id("step", artifact.path, sha256),
+        task_id=run.task_id,
+        agent_id=run.agent_id,
+        step=run.calls,
+        message=run.plain(describe(action_of(call.item))),
+        data=kept.data,
+        timestamp=run.moment.time,
+    )
+    yield from _pictures(run, artifact, [*call.pictures, *kept.pictures])
+    yield from _errors(run, artifact, call)
+
+
+def _step_data(run: Run, call: Call) -> dict[str, Any]:
+    item = call.item
     call_id = str(item.get("call_id") or "")
     data: dict[str, Any] = {"kind": "action", "action": action_of(item), "call_id": call_id}
-    data |= {"call_type": item.get("type"), "status": item.get("status"), "result": outputs}
+    data |= {"call_type": item.get("type"), "status": item.get("status"), "result": call.outputs}
     if checks := item.get("pending_safety_checks"):
         data["pending_safety_checks"] = checks
     if answer := run.answers.pop(call_id, None):
@@ -63,7 +86,7 @@ def _step_data(run: Run, item: dict[str, Any], outputs: list[dict[str, Any]]) ->
         }
         data |= {"usage": answer.usage} if answer.usage else {}
         run.count_usage(answer.usage)
-    if error := next(filter(None, map(_error_of, outputs)), None):
+    if error := next(filter(None, map(_error_of, call.outputs)), None):
         data["error"] = error
     return data
 
@@ -72,40 +95,24 @@ def _error_of(output: dict[str, Any]) -> str | None:
     return error_in(output.get("output")) or error_in(output)
 
 
-def _step(
-    run: Run, artifact: Artifact, content: Content, message: str, data: dict[str, Any]
-) -> ProgressUpdate:
-    return ProgressUpdate(
-        id=run.id("step", artifact.path, content.sha256),
-        task_id=run.task_id,
-        agent_id=run.agent_id,
-        step=run.calls,
-        message=plain(message),
-        data=data,
-        timestamp=run.moment.time,
-    )
-
-
 def _pictures(run: Run, artifact: Artifact, pictures: list[Picture]) -> Iterator[AnyRecord]:
-    names = run.listing.pictured.get(artifact.turn, set())
     for picture in pictures:
-        # The saver wrote the same pixels as a file when it had nothing to draw on them.
-        as_file = names & {"screenshot", "screenshot_after"}
-        primary = not as_file and run.pictured_inline != artifact.turn
+        # The agent told the same pixels as a picture when it had nothing to draw on them.
+        primary = not run.is_pictured(artifact) and run.pictured_inline != artifact.turn
         about = {"step": run.calls, "kind": "after", "primary": primary}
         run.pictured_inline = artifact.turn
         yield from run.inline_uploads(artifact, [picture], about)
 
 
-def _errors(run: Run, artifact: Artifact, outputs: list[dict[str, Any]]) -> Iterator[AnyRecord]:
-    for output in outputs:
+def _errors(run: Run, artifact: Artifact, call: Call) -> Iterator[AnyRecord]:
+    for output in call.outputs:
         if error := _error_of(output):
             call_id = str(output.get("call_id") or artifact.path)
             yield error_entry(run, error, call_id, artifact.path)
 
 
-def _has_lost_its_picture(run: Run, artifact: Artifact, outputs: list[dict[str, Any]]) -> bool:
-    mentions = any(_mentions_picture(output) for output in outputs)
+def _has_lost_its_picture(run: FolderRun, artifact: Artifact, call: Call) -> bool:
+    mentions = any(map(_mentions_picture, call.outputs))
     return mentions and not run.listing.pictured.get(artifact.turn)
 
 

@@ -8,27 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentruns.cleaning import printable
+from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.reader import Problem
 
 TURN = re.compile(r"turn_\d{1,9}\Z")
 ARTIFACT = re.compile(r"(?P<number>\d{1,9})_(?P<name>.{1,200})\.(?P<type>json|png)\Z")
 METADATA = "metadata.json"
 CALLS = ("computer_call_result", "function_call_result")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Artifact:
-    """One numbered file; the number is global in the run, so it is the order."""
-
-    number: int
-    path: str
-    name: str
-    type: str
-
-    @property
-    def turn(self) -> str:
-        """The folder it lies in, which its call and its screenshots share."""
-        return self.path.partition("/")[0]
 
 
 @dataclass(slots=True)

@@ -4,16 +4,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from agentruns.cleaning import clip_text, printable
-from agentruns.models import AgentTask, AnyRecord, Level, ProgressUpdate, Status
+from agentruns.models import AgentTask, AnyRecord, Level, Status
 from agentruns.trajectories.cua.actions import as_list, as_object, text_of
+from agentruns.trajectories.cua.artifact import Artifact
+from agentruns.trajectories.cua.ending import end_step
 from agentruns.trajectories.cua.errors import call_errors
-from agentruns.trajectories.cua.folder import METADATA, Artifact
-from agentruns.trajectories.cua.run import Document, Run, plain, storable
+from agentruns.trajectories.cua.fitting import Document
+from agentruns.trajectories.cua.folder import METADATA
+from agentruns.trajectories.cua.folder_run import FolderRun
+from agentruns.trajectories.cua.run import Run
 from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.reader import Records
 
 #: Where pictures of metadata.json come from, as if it were the file before the first.
 SOURCE = Artifact(-1, METADATA, "metadata", "json")
+MESSAGE = {"kind": "message", "primary": False}
+HISTORY = {"kind": "history", "primary": False}
 
 
 def assignment(metadata: dict[str, Any]) -> str:
@@ -25,7 +31,12 @@ def assignment(metadata: dict[str, Any]) -> str:
     return next(filter(None, (text_of(message.get("content")) for message in from_user)), "")
 
 
-def describe_run(run: Run, metadata: dict[str, Any], trajectory_id: str) -> Document:
+def title_of(asked: str) -> str:
+    """The first line of what was asked, short enough for a title."""
+    return clip_text(asked.split("\n", maxsplit=1)[0], 200)
+
+
+def describe_run(run: FolderRun, metadata: dict[str, Any], trajectory_id: str) -> Document:
     """All that metadata.json says, except what the run's other files say better."""
     kwargs = as_object(metadata.get("kwargs"))
     source = {"format": "cua", "trajectory_id": trajectory_id, "folder": printable(run.folder.name)}
@@ -33,7 +44,7 @@ def describe_run(run: Run, metadata: dict[str, Any], trajectory_id: str) -> Docu
     known |= {"total_turns": metadata.get("total_turns"), "saver_status": metadata.get("status")}
     told = {"trajectory_id", "created_at", "status", "completed_at", "total_usage", "total_turns"}
     others = {k: v for k, v in metadata.items() if k not in told | {"kwargs", "new_items"}}
-    return storable(
+    return run.storable(
         {
             "source_ref": f"cua:{trajectory_id}",
             "source": source,
@@ -54,16 +65,16 @@ def status_of(metadata: dict[str, Any], unfinished: Status) -> Status | None:
     return Status(said) if isinstance(said, str) and said in frozenset(Status) else None
 
 
-def task_of(run: Run, metadata: dict[str, Any], about: Document, status: Status) -> AgentTask:
+def task_of(run: FolderRun, metadata: dict[str, Any], about: Document, status: Status) -> AgentTask:
     """The task; `run.moment` is when it began."""
-    asked = plain(assignment(metadata)).strip()
+    asked = run.plain(assignment(metadata)).strip()
     trajectory_id = about.data.get("source", {}).get("trajectory_id", run.folder.name)
     ended = from_ticks(metadata.get("completed_at")) or run.ended or run.moment.time
     began = min(run.moment.time, ended)
     return AgentTask(
         id=run.task_id,
         agent_id=run.agent_id,
-        title=clip_text(asked.split("\n")[0], 200) or f"cua run {printable(trajectory_id)}"[:400],
+        title=title_of(asked) or f"cua run {printable(trajectory_id)}"[:400],
         description=asked or None,
         status=status,
         status_at=began if status is Status.IN_PROGRESS else ended,
@@ -76,38 +87,19 @@ def task_of(run: Run, metadata: dict[str, Any], about: Document, status: Status)
 
 def message_pictures(run: Run, about: Document) -> Iterator[AnyRecord]:
     """The pictures that the user handed to the agent."""
-    yield from run.inline_uploads(SOURCE, about.pictures, {"kind": "message", "primary": False})
+    yield from run.inline_uploads(SOURCE, about.pictures, MESSAGE)
 
 
-def balance(run: Run, metadata: dict[str, Any], sha256: str) -> Records:
+def balance(run: FolderRun, metadata: dict[str, Any], sha256: str) -> Records:
     """What a finished run adds: its last errors, pictures found nowhere else, its end."""
     items = as_list(metadata.get("new_items"))
     yield from run.at(metadata.get("completed_at"), METADATA)
     yield from call_errors(run, items, METADATA)
-    for picture in storable({"new_items": items}).pictures:
+    for picture in run.storable({"new_items": items}).pictures:
         if bytes.fromhex(picture.sha256) not in run.pictures:
-            about = {"kind": "history", "primary": False}
-            yield from run.inline_uploads(SOURCE, [picture], about)
+            yield from run.inline_uploads(SOURCE, [picture], HISTORY)
     if metadata.get("status") == "completed":
-        yield _end(run, metadata, items, sha256)
-
-
-def _end(run: Run, metadata: dict[str, Any], items: list[Any], sha256: str) -> ProgressUpdate:
-    last = as_object(items[-1]) if items else {}
-    answer = text_of(last.get("content")) if last.get("type") == "message" else ""
-    data = {"kind": "end", "answer": answer, "total_usage": metadata.get("total_usage")}
-    data |= {"total_turns": metadata.get("total_turns"), "steps": run.calls, "items": len(items)}
-    data["usage"] = run.unused(as_object(metadata.get("total_usage")))
-    return ProgressUpdate(
-        id=run.id("end", str(metadata.get("completed_at"))),
-        task_id=run.task_id,
-        agent_id=run.agent_id,
-        step=run.calls,
-        progress_percent=100,
-        message=plain(f"completed: {answer}" if answer else "completed"),
-        data=storable(data | run.origin(METADATA, sha256)).data,
-        timestamp=run.moment.time,
-    )
+        yield end_step(run, metadata, items, sha256)
 
 
 def note(run: Run, about: Document, sha256: str) -> AnyRecord:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from agentruns.cleaning import picture_fault, printable
 from agentruns.models import Status
 from agentruns.trajectories.cua import metadata as run_metadata
+from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.artifacts import read_artifact
 from agentruns.trajectories.cua.beginning import (
     Metadata,
@@ -23,10 +24,9 @@ from agentruns.trajectories.cua.folder import (
     CALLS,
     METADATA,
     TURN,
-    Artifact,
     list_folder,
 )
-from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.cua.folder_run import FolderRun
 from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.files import (
     Unreadable,
@@ -84,7 +84,7 @@ class CuaReader:
         yield from _closing(run, is_known=task_id is not None)
 
 
-def _opening(run: Run, metadata: Metadata, unfinished: Status, *, is_known: bool) -> Records:
+def _opening(run: FolderRun, metadata: Metadata, unfinished: Status, *, is_known: bool) -> Records:
     document = metadata.document
     if "created_at" in document and not from_ticks(document["created_at"]):
         yield Problem(METADATA, None, "created_at holds no possible time.")
@@ -99,7 +99,7 @@ def _opening(run: Run, metadata: Metadata, unfinished: Status, *, is_known: bool
     yield from run_metadata.message_pictures(run, about)
 
 
-def _from_resumption(run: Run, after: int, *, completed: bool) -> Iterator[Artifact]:
+def _from_resumption(run: FolderRun, after: int, *, completed: bool) -> Iterator[Artifact]:
     """The files from the last model answer up to `after`: the next action may refer to it.
 
     The balance of a completed run needs all of them, but such a run is not read often.
@@ -113,7 +113,7 @@ def _from_resumption(run: Run, after: int, *, completed: bool) -> Iterator[Artif
             run.calls += artifact.name in CALLS
 
 
-def _guarded(run: Run, artifact: Artifact) -> Records:
+def _guarded(run: FolderRun, artifact: Artifact) -> Records:
     """The records of one file, or the reason why there are none."""
     try:
         yield from read_artifact(run, artifact)
@@ -123,7 +123,7 @@ def _guarded(run: Run, artifact: Artifact) -> Records:
         yield Problem(printable(artifact.path), None, "Its content does not fit any record.")
 
 
-def _loose(run: Run) -> Records:
+def _loose(run: FolderRun) -> Records:
     for path in run.listing.loose:
         try:
             content = read_content(run.folder, path).data
@@ -137,7 +137,7 @@ def _loose(run: Run) -> Records:
             yield run.upload(printable(path), content, about)
 
 
-def _closing(run: Run, *, is_known: bool) -> Records:
+def _closing(run: FolderRun, *, is_known: bool) -> Records:
     metadata = load_metadata(run.folder)
     if not metadata.sha256:
         return

@@ -1,41 +1,18 @@
-"""What is known of a cua run while its files are read one by one."""
+"""What is known of a cua run while its parts are turned into records one by one."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from agentruns.cleaning import (
-    Picture,
-    clean_json,
-    clean_text,
-    clip_json,
-    clip_text,
-    picture_kind,
-    printable,
-    redact,
-    redact_text,
-    take_pixels,
-)
-from agentruns.models import (
-    Bucket,
-    Level,
-    LogEntry,
-    StoredFile,
-    Upload,
-    imported_id,
-    object_path,
-)
-from agentruns.trajectories.cua.folder import Artifact, Folder
-from agentruns.trajectories.cua.time import Moment, from_ticks
-from agentruns.trajectories.reader import Problem
+from agentruns.cleaning import Picture, SecretPatterns, clean_json, picture_kind, printable
+from agentruns.models import Bucket, Level, LogEntry, StoredFile, Upload, object_path
+from agentruns.trajectories.cua.artifact import Artifact
+from agentruns.trajectories.cua.fitting import Document, plain, storable
+from agentruns.trajectories.cua.time import Moment
 
-#: Far below the 16 MB of a MongoDB document, and small enough to be read in bulk.
-LARGEST_DOCUMENT = 900_000
-LONGEST_MESSAGE = 20_000
 #: More model answers than are ever open at once.
 OPEN_CALLS = 64
 
@@ -49,66 +26,47 @@ class Answer(NamedTuple):
     source: str
 
 
-class Document(NamedTuple):
-    """JSON fit to be stored, and the pictures that were in it."""
-
-    data: dict[str, Any]
-    pictures: tuple[Picture, ...]
-
-
-def storable(value: dict[str, Any]) -> Document:
-    """The JSON without unstorable characters, pixels and secrets, clipped to one document."""
-    pictures: list[Picture] = []
-    # Depth 2 leaves room: a reference to a picture is nested deeper than the picture was.
-    without_pixels = take_pixels(clean_json(value, depth=2), pictures.append)
-    data, redacted = redact(without_pixels)
-    if redacted:
-        data = {**data, "redacted": list(redacted[:1000])}
-    return Document(clip_json(data, LARGEST_DOCUMENT), tuple(pictures))
-
-
-def plain(text: str) -> str:
-    """A text fit to be a message: clean, without secrets, not too long."""
-    # In this order: half a secret has no shape that anybody knows.
-    return clip_text(redact_text(clean_text(text)), LONGEST_MESSAGE)
-
-
 def _amounts(usage: dict[str, Any]) -> dict[str, float]:
     return {k: v for k, v in usage.items() if type(v) in {int, float} and abs(v) < 1e15}
 
 
-@dataclass(slots=True)
-class Run:
-    """One run on its way from files to records."""
+@dataclass(slots=True, kw_only=True)
+class Run(ABC):
+    """One run on its way to records, read from files or told while it happens."""
 
-    folder: Path
     agent_id: str
     task_id: UUID
-    listing: Folder
     moment: Moment
-    ended: datetime | None = None
-    """When its last file was written, for a run that does not say when it ended."""
     calls: int = 0
     answers: dict[str, Answer] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)
     pictured_inline: str = ""
     """The turn whose call result carried its own screenshot."""
     pictures: set[bytes] = field(default_factory=set)
-    """The digests of all pictures seen, so that metadata.json adds only what is new."""
+    """The digests of all pictures seen, so that the run's end adds only what is new."""
 
+    patterns: SecretPatterns = field(default_factory=SecretPatterns)
+    """What else is a secret, as only the user knows."""
+
+    @abstractmethod
     def id(self, *source: str) -> UUID:
-        """The same record id each time the same source is read into the same task."""
-        return imported_id("cua", str(self.task_id), *source)
+        """The id of the record that is made from this source."""
 
-    def at(self, value: Any, path: str) -> Iterator[Problem]:
-        """Set the clock to a file's ticks; a file without any happened when the one before did."""
-        if time := from_ticks(value):
-            self.moment = Moment(time, "file")
-            return
-        if self.moment.time_from == "file":
-            self.moment = Moment(self.moment.time, "file before it")
-        if value is not None:
-            yield Problem(printable(path), None, "created_at holds no possible time.")
+    @abstractmethod
+    def step_of(self, artifact: Artifact) -> int:
+        """The step that an artifact's pictures belong to."""
+
+    @abstractmethod
+    def is_pictured(self, artifact: Artifact) -> bool:
+        """Tell whether a call's screenshot is known from elsewhere than its result."""
+
+    def storable(self, value: dict[str, Any]) -> Document:
+        """The JSON fit to be one document, and the pictures that were in it."""
+        return storable(value, self.patterns)
+
+    def plain(self, text: str) -> str:
+        """A text fit to be a message."""
+        return plain(text, self.patterns)
 
     def remember(self, answer: Answer, call_ids: Iterable[str]) -> None:
         """Keep an answer for the calls it asked for; its usage counts for the first of them."""
@@ -129,25 +87,26 @@ class Run:
         return {name: round(amount, 9) for name, amount in rest.items() if amount > 1e-9}
 
     def log(self, level: Level, message: str, document: Document, *source: str) -> LogEntry:
-        """A log entry at the moment of the file that is being read."""
+        """A log entry at the present moment of the run."""
         return LogEntry(
             id=self.id("log", *source),
             agent_id=self.agent_id,
             task_id=self.task_id,
             level=level,
-            message=plain(message),
+            message=self.plain(message),
             data=document.data,
             created_at=self.moment.time,
         )
 
-    def origin(self, path: str, sha256: str) -> dict[str, str]:
-        """Where a record comes from, kept in it."""
-        return {"source": printable(path), "sha256": sha256, "time_from": self.moment.time_from}
+    def origin(self, path: str, sha256: str = "") -> dict[str, str]:
+        """Where a record comes from, kept in it; what is no file has no hash."""
+        known = {"sha256": sha256} if sha256 else {}
+        return {"source": printable(path), **known, "time_from": self.moment.time_from}
 
     def inline_uploads(
         self, artifact: Artifact, pictures: Iterable[Picture], about: dict[str, Any]
     ) -> Iterator[Upload]:
-        """The pictures that were inside a JSON file."""
+        """The pictures that were inside JSON."""
         for picture in pictures:
             metadata = {**about, "name": picture.path[-300:], "inline": True}
             yield self.upload(artifact.path, picture.content, metadata)
@@ -158,7 +117,6 @@ class Run:
         self.pictures.add(bytes.fromhex(sha256))
         kind = picture_kind(content)
         extension, content_type = (kind.extension, kind.content_type) if kind else ("", "unknown")
-        origin = {"source": printable(path), "time_from": self.moment.time_from}
         file = StoredFile(
             id=self.id("file", path, str(about.get("name")), sha256),
             agent_id=self.agent_id,
@@ -168,7 +126,7 @@ class Run:
             content_type=content_type,
             size_bytes=len(content),
             sha256=sha256,
-            metadata=clean_json({**about, **origin}),
+            metadata=clean_json({**about, **self.origin(path)}),
             uploaded_at=self.moment.time,
         )
         return Upload(file=file, content=content)
