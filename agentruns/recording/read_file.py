@@ -1,4 +1,4 @@
-"""Plain files that a command leaves, as uploads."""
+"""A plain file as it is at one moment: its content, digest, size and kind."""
 
 import hashlib
 import os
@@ -8,40 +8,40 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from uuid import UUID
+from typing import NamedTuple
 
-from agentruns.cleaning import printable
-from agentruns.models import StoredFile, Upload, imported_id, object_path
-from agentruns.recording.content import HEAD_BYTES, kind_of
+from agentruns.recording.content import HEAD_BYTES, Kind, kind_of
 
 #: Smaller files are read once, so that what is hashed is what is stored.
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 
-def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID) -> Upload:
-    """The file as it is now, with an id that names its content.
+class ReadFile(NamedTuple):
+    """A file as it was at one moment."""
+
+    content: bytes | Path
+    sha256: str
+    size: int
+    kind: Kind
+    modified_at: str
+
+
+def read_file(path: Path) -> ReadFile:
+    """The file as it is now; a large one stays where it is, and may change after this.
 
     Raises:
-        OSError: when it is gone, may not be read, or is no regular file any more.
+        OSError: when it is gone, may not be read, is no regular file any more, or a link leads
+            to it; `Path.resolve` follows links.
     """
     with _opened(path) as file:
         status = os.fstat(file.fileno())
         content = file.read() if status.st_size <= IN_MEMORY_BYTES else path
         sha256 = _digest(content, file)
+        # Where reading ended, not `st_size`: the file may have grown since.
+        size = file.tell()
         file.seek(0)
         kind = kind_of(file.read(HEAD_BYTES), path)
-    stored = StoredFile(
-        id=imported_id(str(task_id), printable(str(name)), sha256),
-        agent_id=agent_id,
-        task_id=task_id,
-        bucket=kind.bucket,
-        object_path=object_path(agent_id, task_id, sha256, kind.extension),
-        content_type=kind.content_type,
-        size_bytes=len(content) if isinstance(content, bytes) else status.st_size,
-        sha256=sha256,
-        metadata={"name": printable(str(name)), "modified_at": _modified_at(status)},
-    )
-    return Upload(file=stored, content=content)
+    return ReadFile(content, sha256, size, kind, _modified_at(status))
 
 
 @contextmanager
@@ -51,6 +51,9 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("it is not a regular file")
+        # The same goes for the folders it lies in, and then it may be anybody's file.
+        if os.readlink(f"/proc/self/fd/{descriptor}") != os.fspath(path):  # noqa: PTH115 - as text
+            raise OSError("a link leads there")
         yield file
 
 
