@@ -1,0 +1,1 @@
+"""How commands and folders are recorded: what they print and leave becomes records."""
