@@ -6,7 +6,8 @@ StorageError
 ├── RecordRejected     the record itself is refused, for good
 ├── RecordNotFound     there is no such record
 ├── SchemaMismatch     the database and this code are of different versions
-└── SettingsError      a setting is missing or malformed
+├── SettingsError      a setting is missing or malformed
+└── DeliveryRunning    another delivery is at work on the same spool
 """
 
 
@@ -36,3 +37,7 @@ class SchemaMismatch(StorageError):
 
 class SettingsError(StorageError):
     """A setting is missing or malformed; the message names it."""
+
+
+class DeliveryRunning(StorageError):
+    """Another delivery is at work on the same spool, and does what is to be done."""

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from agentruns.models import new_ids, utcnow
 from agentruns.scoring import Score, Scorer, Tally, TaskEvidence, judge
 from storage.errors import RecordRejected, StoreUnavailable
-from storage.evidence import BATCH_SECONDS, START, PassOrder, Piece, Place, Seen, gather
+from storage.evidence import BATCH_SECONDS, START, BatchTask, PassOrder, Piece, TaskKey, gather
 from storage.mongo import MongoAdapter
 from storage.postgres import PostgresAdapter
 from storage.postgres.connection import PgConnection
@@ -48,7 +48,7 @@ class Counts(NamedTuple):
 class BatchResult:
     """What came of some tasks; batches add up."""
 
-    reached: Place | None = START
+    reached: TaskKey | None = START
     """The last task; None when no task is left."""
     evaluated: int = 0
     skipped: int = 0
@@ -119,9 +119,9 @@ class EvaluationStore:
 
     @retried
     def evaluate_batch(
-        self, pass_id: UUID, order: PassOrder, after: Place, room: int
+        self, pass_id: UUID, order: PassOrder, after: TaskKey, room: int
     ) -> BatchResult:
-        """Judge the next tasks after a place, `room` at most; doing it again changes nothing."""
+        """Judge the next tasks after one, `room` at most; doing it again changes nothing."""
         try:
             return self._evaluate(_store_quickly, pass_id, order, after, room)
         except RecordRejected:
@@ -146,14 +146,14 @@ class EvaluationStore:
             return cursor.execute(query("verdicts_of_tasks"), told).fetchall()
 
     def _evaluate(
-        self, store: "_Way", pass_id: UUID, order: PassOrder, after: Place, room: int
+        self, store: "_Store", pass_id: UUID, order: PassOrder, after: TaskKey, room: int
     ) -> BatchResult:
         judging = _Judging(order.selected())
         batch, reached, last = judging.batch, after, True
         with self._postgres.connection(BATCH_SECONDS) as connection:
             for tasks, last in _ahead(gather(self._postgres, self._mongo, order, after, room)):  # noqa: B007 - the last one counts
                 store(connection, pass_id, judging, tasks)
-                reached = tasks[-1].place if tasks else reached
+                reached = tasks[-1].key if tasks else reached
             _count(connection, pass_id, batch, after, reached)
         batch.reached = None if last else reached
         return batch
@@ -167,33 +167,33 @@ class _Judging:
         self._scores: list[tuple[float, UUID]] = []
         self.batch = BatchResult(tallies={scorer.name: Tally() for scorer in scorers})
 
-    def rows(self, tasks: Sequence[Seen]) -> Iterator[tuple[Any, ...]]:
+    def rows(self, tasks: Sequence[BatchTask]) -> Iterator[tuple[Any, ...]]:
         """A row for each verdict that was missing."""
         for task in tasks:
             for scorer, score in task.known.items():
-                self._tell(scorer, score, task.place)
+                self._tell(scorer, score, task.key)
             if task.evidence is None:
                 self.batch.skipped += 1
             else:
                 yield from self._judged(task, task.evidence)
         self.batch.worst = self._scores = nsmallest(WORST, self._scores)
 
-    def _judged(self, task: Seen, evidence: TaskEvidence) -> Iterator[tuple[Any, ...]]:
+    def _judged(self, task: BatchTask, evidence: TaskEvidence) -> Iterator[tuple[Any, ...]]:
         missing = [scorer for scorer in self._scorers if scorer.name not in task.known]
         verdicts, failures = judge(evidence, missing)
         about = _About(evidence)
         for new, (scorer, score) in zip(new_ids(len(verdicts)), verdicts, strict=True):
-            self._tell(scorer.name, score.value, task.place)
+            self._tell(scorer.name, score.value, task.key)
             yield about.row(new, scorer, score)
         for scorer, error in failures:
             self.batch.tallies[scorer.name].add_failure(error)
         self.batch.failed += bool(failures)
         self.batch.evaluated += not failures
 
-    def _tell(self, scorer: str, score: float | None, place: Place) -> None:
+    def _tell(self, scorer: str, score: float | None, key: TaskKey) -> None:
         self.batch.tallies[scorer].add(score)
         if score is not None and scorer == self._scorers[-1].name:
-            self._scores.append((score, place.task_id))
+            self._scores.append((score, key.task_id))
 
 
 class _About:
@@ -226,11 +226,11 @@ def _lock(connection: PgConnection, deadline: float) -> None:
         time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
-_Way = Callable[[PgConnection, UUID, _Judging, Sequence[Seen]], None]
+_Store = Callable[[PgConnection, UUID, _Judging, Sequence[BatchTask]], None]
 
 
 def _store_quickly(
-    connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[Seen]
+    connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[BatchTask]
 ) -> None:
     if not all(task.is_new for task in tasks):
         _merge(connection, pass_id, judging, tasks)
@@ -242,7 +242,7 @@ def _store_quickly(
 
 
 def _merge(
-    connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[Seen]
+    connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[BatchTask]
 ) -> None:
     connection.execute(query("make_room_for_verdicts"))
     with connection.cursor() as cursor, cursor.copy(query("copy_verdicts")) as copy:
@@ -261,7 +261,7 @@ def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
 
 
 def _count(
-    connection: PgConnection, pass_id: UUID, batch: BatchResult, after: Place, reached: Place
+    connection: PgConnection, pass_id: UUID, batch: BatchResult, after: TaskKey, reached: TaskKey
 ) -> None:
     told = {
         "id": pass_id,

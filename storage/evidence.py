@@ -26,7 +26,7 @@ _Row = tuple[Any, ...]
 _DUE, _GATHERED = -4, -3
 
 
-class Place(NamedTuple):
+class TaskKey(NamedTuple):
     """A task in the order in which passes go through the tasks."""
 
     agent_id: str
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 #: Before every task.
-START = Place("", UUID(int=0))
+START = TaskKey("", UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class PassOrder:
         return select_scorers(self.scorers)
 
 
-class Seen(NamedTuple):
+class BatchTask(NamedTuple):
     """One task of a batch."""
 
-    place: Place
+    key: TaskKey
     known: Mapping[str, float | None]
     """By scorer, the newest verdicts that cover all its evidence."""
     evidence: TaskEvidence | None
@@ -70,15 +70,15 @@ class Seen(NamedTuple):
 class Piece(NamedTuple):
     """Some tasks of a batch."""
 
-    tasks: list[Seen]
+    tasks: list[BatchTask]
     last: bool
     """There are no tasks after these."""
 
 
 def gather(
-    postgres: PostgresAdapter, mongo: MongoAdapter, order: PassOrder, after: Place, room: int
+    postgres: PostgresAdapter, mongo: MongoAdapter, order: PassOrder, after: TaskKey, room: int
 ) -> Iterator[Piece]:
-    """The next ended tasks after a place, `order.batch_size` at most, piece by piece.
+    """The next ended tasks after one, `order.batch_size` at most, piece by piece.
 
     Those with a verdict missing come with their evidence, and are `room` at most.
     """
@@ -89,18 +89,18 @@ def gather(
         # PostgreSQL was asked first: a writer stores logs first and says so in PostgreSQL last,
         # so what is missed here is found by the next pass.
         logs = _logs(mongo, (row for row in taken if row[_GATHERED]))
-        tasks = [_seen(row, logs) for row in taken]
+        tasks = [_batch_task(row, logs) for row in taken]
         last = len(rows) < min(left, PIECE)
         yield Piece(tasks, last)
         if last or not tasks:
             return
-        after = tasks[-1].place
+        after = tasks[-1].key
         left -= len(tasks)
         room -= sum(task.evidence is not None for task in tasks)
 
 
 def _rows(
-    postgres: PostgresAdapter, order: PassOrder, after: Place, size: int, room: int
+    postgres: PostgresAdapter, order: PassOrder, after: TaskKey, size: int, room: int
 ) -> list[_Row]:
     scorers = order.selected()
     parameters = {
@@ -131,11 +131,11 @@ def _logs(mongo: MongoAdapter, rows: Iterator[_Row]) -> dict[UUID, LogCounts]:
     }
 
 
-def _seen(row: _Row, logs: dict[UUID, LogCounts]) -> Seen:
+def _batch_task(row: _Row, logs: dict[UUID, LogCounts]) -> BatchTask:
     task_id, agent_id, status, *facts, is_new, _, gathered, scorers, scores = row
     known = dict(zip(scorers or (), scores or (), strict=True))
     if not gathered:
-        return Seen(Place(agent_id, task_id), known, None, is_new)
+        return BatchTask(TaskKey(agent_id, task_id), known, None, is_new)
     # The columns have the order of the fields.
     told = [task_id, agent_id, Status(status), *facts, logs.get(task_id, LogCounts())]
-    return Seen(Place(agent_id, task_id), known, TaskEvidence(*told), is_new)
+    return BatchTask(TaskKey(agent_id, task_id), known, TaskEvidence(*told), is_new)

@@ -9,15 +9,18 @@ from uuid import UUID
 MOST = 1000
 
 
-class Place(NamedTuple):
-    """A place in a list that is ordered by time, then id."""
+class Position(NamedTuple):
+    """A position in a list that is ordered by time, then (in some lists) sequence, then id."""
 
     at: datetime
     id: UUID
+    sequence: int = 0
 
     def cursor(self) -> str:
-        """The place as text that callers hand back to us."""
-        return urlsafe_b64encode(f"{self.at.isoformat()}|{self.id}".encode()).decode()
+        """The position as text that callers hand back to us."""
+        return urlsafe_b64encode(
+            f"{self.at.isoformat()}|{self.id}|{self.sequence}".encode()
+        ).decode()
 
 
 def checked_limit(limit: int) -> int:
@@ -31,8 +34,8 @@ def checked_limit(limit: int) -> int:
     return limit
 
 
-def read_cursor(cursor: str | None) -> Place | None:
-    """The place that a cursor names; None stays None, which is the start.
+def read_cursor(cursor: str | None) -> Position | None:
+    """The position that a cursor names; None stays None, which is the start.
 
     Raises:
         ValueError: when it did not come from a page.
@@ -40,8 +43,8 @@ def read_cursor(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     try:
-        at, _, record = urlsafe_b64decode(cursor.encode("ascii")).decode().partition("|")
-        return Place(_aware(at), UUID(record))
+        at, record, sequence = urlsafe_b64decode(cursor.encode("ascii")).decode().split("|")
+        return Position(_aware(at), UUID(record), _ordinal(sequence))
     except (ValueError, AttributeError):
         raise ValueError(
             "the cursor is unknown: pass the `next` of the page before, unchanged"
@@ -53,3 +56,9 @@ def _aware(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a time without zone")
     return at
+
+
+def _ordinal(text: str) -> int:
+    if (number := int(text)) not in range(2**63):
+        raise ValueError("a number that no record has")
+    return number

@@ -1,35 +1,37 @@
 """Storing many PostgreSQL rows although some of them are refused."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from storage.errors import RecordRejected
-from storage.postgres.adapter import PostgresAdapter
 from storage.rejection import Rejection
 
 #: Rows by the name under which the adapter takes them, those that others refer to first.
 Rows: TypeAlias = Mapping[str, Sequence[Any]]
 
+#: Keeps rows (and `touched` tasks) in one transaction, or raises and keeps none.
+Keep: TypeAlias = Callable[..., None]
 
-def store_rows(postgres: PostgresAdapter, rows: Rows, touched: Collection[UUID]) -> list[Rejection]:
+
+def store_rows(keep: Keep, rows: Rows, touched: Collection[UUID]) -> list[Rejection]:
     """Keep the rows in one transaction; only when that is refused, find the culprits by halving."""
     if not touched and not any(rows.values()):
         return []
     try:
-        postgres.store_rows(**rows, touched=touched)
+        keep(**rows, touched=touched)
     except RecordRejected as error:
-        rejected = _halved(postgres, rows, error)
-        return rejected + store_rows(postgres, {}, touched)
+        rejected = _halved(keep, rows, error)
+        return rejected + store_rows(keep, {}, touched)
     return []
 
 
-def _halved(postgres: PostgresAdapter, rows: Rows, error: RecordRejected) -> list[Rejection]:
+def _halved(keep: Keep, rows: Rows, error: RecordRejected) -> list[Rejection]:
     if sum(map(len, rows.values())) == 1:
         (record,) = (record for records in rows.values() for record in records)
         return [Rejection(type(record).__name__, record.id, str(error))]
     earlier, later = _halves(rows)
-    return store_rows(postgres, earlier, ()) + store_rows(postgres, later, ())
+    return store_rows(keep, earlier, ()) + store_rows(keep, later, ())
 
 
 def _halves(rows: Rows) -> tuple[Rows, Rows]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentruns.models import LogEntry, Page
-from storage.paging import Place
+from storage.paging import Position
 
 #: What all lists are sorted by; the id settles the order of what happened in one millisecond.
 NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
@@ -18,9 +18,9 @@ class ClusterPage(Page[LogEntry]):
     """Agents (or, where nobody could name them, their pattern) whose cluster did not answer."""
 
 
-def before(place: Place) -> dict[str, Any]:
+def before(position: Position) -> dict[str, Any]:
     """The filter for everything older, in a form that an index can bound."""
     return {
-        "created_at": {"$lte": place.at},
-        "$or": [{"created_at": {"$lt": place.at}}, {"_id": {"$lt": place.id}}],
+        "created_at": {"$lte": position.at},
+        "$or": [{"created_at": {"$lt": position.at}}, {"_id": {"$lt": position.id}}],
     }

@@ -10,7 +10,7 @@ from pymongo.database import Database
 from agentruns.models import LogEntry, Memory, Page
 from storage.mongo.documents import LOGS, MEMORIES, Document, Model, models_of
 from storage.mongo.pages import NEWEST_FIRST, before
-from storage.paging import Place, checked_limit, read_cursor
+from storage.paging import Position, checked_limit, read_cursor
 
 _COLLECTIONS: dict[type, str] = {LogEntry: LOGS, Memory: MEMORIES}
 
@@ -29,8 +29,8 @@ def page_of(
 
 def older(wanted: dict[str, Any], after: str | None) -> dict[str, Any]:
     """The filter for what comes after a cursor; both may bound the time, so both must hold."""
-    place = read_cursor(after)
-    return {"$and": [wanted, before(place)]} if place else wanted
+    position = read_cursor(after)
+    return {"$and": [wanted, before(position)]} if position else wanted
 
 
 def newest(collection: Collection[Document], query: dict[str, Any], count: int) -> list[Document]:
@@ -43,7 +43,7 @@ def next_cursor(documents: list[Document], limit: int) -> str | None:
     if len(documents) <= limit:
         return None
     last = documents[limit - 1]
-    return Place(last["created_at"], last["_id"]).cursor()
+    return Position(last["created_at"], last["_id"]).cursor()
 
 
 def filters(

@@ -214,6 +214,14 @@ class PostgresAdapter(Closable):
                 touched=touched,
             )
 
+    @retried
+    def heartbeat(self, task_ids: Collection[UUID]) -> None:
+        """Note that the recorders of these tasks live now; counts for those in progress."""
+        given = {"ids": sorted(task_ids)}
+        with self.connection() as connection:
+            connection.execute(query("lock_tasks"), given)
+            connection.execute(query("heartbeat_tasks"), given)
+
     def connection(self, seconds: float | None = None) -> AbstractContextManager[PgConnection]:
         """One transaction on a connection that raises our errors and ends within `seconds`."""
         return self._database.connection(seconds)

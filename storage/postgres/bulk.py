@@ -45,6 +45,7 @@ PROGRESS = Table(
         "message": "text",
         "data": "jsonb",
         "timestamp": "timestamptz",
+        "sequence": "int8",
     },
 )
 FILES = Table(
@@ -63,6 +64,7 @@ FILES = Table(
         "etag": "text",
         "metadata": "jsonb",
         "uploaded_at": "timestamptz",
+        "sequence": "int8",
     },
 )
 EVALUATIONS = Table(
@@ -161,7 +163,7 @@ def _store_tasks(connection: PgConnection, tasks: list[AgentTask]) -> set[UUID]:
     new = _changed(connection, "insert_tasks", tasks)
     known = [task for task in tasks if task.id not in new]
     advanced = _changed(connection, "advance_tasks", known, one_way=ONE_WAY, by_time=BY_TIME)
-    return new | advanced | _changed(connection, "start_tasks_earlier", known)
+    return new | advanced | _changed(connection, "complete_tasks", known)
 
 
 def _changed(

@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 
 from agentruns.models import AgentTask, Evaluation, Page, ProgressUpdate, StoredFile
 from agentruns.models.values import Record
-from storage.paging import Place, checked_limit, read_cursor
+from storage.paging import Position, checked_limit, read_cursor
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
 
@@ -37,12 +37,13 @@ def window(limit: int, after: str | None) -> dict[str, Any]:
     Raises:
         ValueError: when the limit or the cursor is not valid.
     """
-    place = read_cursor(after)
+    position = read_cursor(after)
     return {
         # One more than asked tells whether another page follows.
         "rows": checked_limit(limit) + 1,
-        "after_at": place and place.at,
-        "after_id": place and place.id,
+        "after_at": position and position.at,
+        "after_id": position and position.id,
+        "after_sequence": position and position.sequence,
     }
 
 
@@ -59,7 +60,11 @@ def read_page(
     items = tuple(found[:limit])
     if len(found) <= limit:
         return Page(items)
-    return Page(items, Place(*attrgetter(listing.time, "id")(items[-1])).cursor())
+    return Page(items, _position(listing, items[-1]).cursor())
+
+
+def _position(listing: Listing[Kept], item: Kept) -> Position:
+    return Position(*attrgetter(listing.time, "id")(item), getattr(item, "sequence", None) or 0)
 
 
 def read_one(

@@ -1,6 +1,11 @@
-"""Which news of a task replaces what is known, so that the order of arrival never matters."""
+"""Which news of a task replaces what is known, so that the order of arrival never matters.
+
+The status that counts is `replaces`' choice. Title and description are those of the earliest
+`created_at`, the task's creation. Metadata add up; where both speak, the status that counts does.
+"""
 
 from collections.abc import Iterable
+from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
@@ -40,6 +45,20 @@ def with_times(task: AgentTask) -> AgentTask:
 
 
 def _merged(told: AgentTask, known: AgentTask) -> AgentTask:
-    winner = told if replaces(told, known) else known
+    other, winner = (known, told) if replaces(told, known) else (told, known)
+    creation = min(told, known, key=_birth)
     starts = [task.started_at for task in (told, known) if task.started_at]
-    return winner.model_copy(update={"started_at": min(starts, default=None)})
+    return winner.model_copy(
+        update={
+            "title": creation.title,
+            "description": creation.description,
+            "created_at": creation.created_at,
+            "started_at": min(starts, default=None),
+            "metadata": other.metadata | winner.metadata,
+        }
+    )
+
+
+def _birth(task: AgentTask) -> tuple[datetime, str, bool, str]:
+    """Sorts the creation of a task first; the words only settle what happens at once."""
+    return task.created_at, task.title, task.description is None, task.description or ""

@@ -52,6 +52,18 @@ def test_what_is_written_is_read_back_unchanged(mongo: MongoAdapter) -> None:
     assert read.created_at.tzinfo is UTC
 
 
+def test_the_place_among_everything_said_is_kept_where_somebody_counted(
+    mongo: MongoAdapter, database: Any, agent_id: str
+) -> None:
+    said = [*entries(agent_id, 1), *entries(agent_id, 1, sequence=2**62 + 1)]
+    memory = mongo.write_memory(Memory(agent_id=agent_id, content="x", sequence=7))
+    mongo.store_logs(agent_id, said)
+
+    assert {entry.id: entry for entry in mongo.read_logs()} == {entry.id: entry for entry in said}
+    assert list(mongo.read_memories()) == [memory]
+    assert database.agent_logs.count_documents({"sequence": {"$exists": False}}) == 1
+
+
 def test_a_memory_is_read_back_unchanged_and_found_by_its_type(mongo: MongoAdapter) -> None:
     kept = mongo.write_memory("prefers aisle seats", "preference", source="form")
     mongo.write_memory("saw a banner")

@@ -13,8 +13,10 @@ from agentruns.models import (
     StoredFile,
     new_id,
     object_path,
+    utcnow,
 )
 from storage.errors import RecordNotFound, RecordRejected
+from storage.paging import Position
 from storage.postgres import PostgresAdapter
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -209,6 +211,7 @@ def test_a_list_is_never_unbounded(postgres, limit):
         pytest.param("é\x00\ud800", id="not ASCII"),
         pytest.param("JyBPUiAxPTE=", id="' OR 1=1"),
         pytest.param("MjAyNi0wMS0wMXxhYmM=", id="no id"),
+        pytest.param(Position(utcnow(), new_id(), 2**63).cursor(), id="no position of a record"),
         pytest.param(
             "MjAyNi0wMS0wMXwwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDA=", id="no zone"
         ),

@@ -132,15 +132,18 @@ def test_progress_files_and_logs_renew_the_evidence_and_verdicts_do_not(postgres
 def test_renewing_the_evidence_moves_no_index_entry(postgres, agent_id):
     """A heap-only update: 200 touches of a task add nothing to any index."""
     task = postgres.create_task(agent_id=agent_id, title="x")
-    sizes = (
-        "SELECT sum(pg_relation_size(indexrelid)) FROM pg_index WHERE indrelid = 'tasks'::regclass"
-    )
-    with postgres.connection() as connection:
-        before = connection.execute(sizes).fetchone()
+    before = index_size(postgres)
     for _ in range(200):
         postgres.store_rows(touched={task.id})
+    assert index_size(postgres) == before
+
+
+def index_size(postgres):
     with postgres.connection() as connection:
-        assert connection.execute(sizes).fetchone() == before
+        return connection.execute(
+            "SELECT sum(pg_relation_size(indexrelid)) FROM pg_index"
+            " WHERE indrelid = 'tasks'::regclass"
+        ).fetchone()
 
 
 def test_writers_that_share_tasks_do_not_get_in_each_others_way(postgres, agent_id):
@@ -195,7 +198,10 @@ def histories(draw):
     """What may be told of one task: any states at any times, of its ends only one."""
     end = draw(st.sampled_from(sorted(FINAL)))
     steps = st.tuples(
-        st.sampled_from([*sorted(set(Status) - FINAL), end]), st.integers(0, 5), st.booleans()
+        st.sampled_from([*sorted(set(Status) - FINAL), end]),
+        st.integers(0, 5),
+        st.booleans(),
+        st.integers(0, 2),
     )
     return draw(st.lists(steps, min_size=1, max_size=7))
 
@@ -220,25 +226,28 @@ def test_the_order_in_which_states_arrive_makes_no_difference(postgres, agent_id
 def told(postgres, agent_id, history, cuts):
     """What is known of a task after this history came in batches, cut where `cuts` says."""
     task_id, batch = new_id(), []
-    for (status, minute, timed), cut in zip(history, cuts, strict=True):
-        batch.append(state(task_id, agent_id, status, minute, timed))
+    for step, cut in zip(history, cuts, strict=True):
+        batch.append(state(task_id, agent_id, *step))
         if cut:
             postgres.store_rows(tasks=batch)
             batch = []
     postgres.store_rows(tasks=batch)
     found = postgres.get_task(task_id)
-    return found.model_dump(exclude={"id", "created_at", "updated_at"})
+    return found.model_dump(exclude={"id", "updated_at"})
 
 
-def state(task_id: UUID, agent_id, status, minute, timed):
+def state(task_id: UUID, agent_id, status, minute, timed, born):
     at = T0 + timedelta(minutes=minute)
     return AgentTask(
         id=task_id,
         agent_id=agent_id,
-        # Equal states are told in equal words.
         title=f"{status} at {minute}",
+        description="timed" if timed else None,
         status=status,
         status_at=at,
+        # Equal states say the same of what both speak of.
+        metadata={"last": f"{status} at {minute}", f"{status} {minute} {timed} {born}": True},
+        created_at=T0 - timedelta(minutes=born),
         started_at=at if timed and status is not Status.PENDING else None,
     )
 
@@ -248,4 +257,59 @@ def test_a_batch_is_collapsed_to_one_state_a_task(history):
     task_id = new_id()
     states = [state(task_id, "agent1", *step) for step in history]
     assert len(collapsed(states)) == 1
-    assert collapsed(states)[0].status == collapsed(states[::-1])[0].status
+    assert collapsed(states) == collapsed(states[::-1])
+
+
+def test_the_earliest_creation_gives_a_task_its_words_whenever_it_is_told(postgres, agent_id):
+    real = AgentTask(agent_id=agent_id, title="Book a flight", description="To Rome")
+    joined = real.model_copy(
+        update={
+            "title": "a recorder inside",
+            "description": None,
+            "status": Status.PENDING,
+            "created_at": real.created_at + timedelta(seconds=2),
+            "metadata": {"parent": "shell"},
+        }
+    )
+    real = real.model_copy(update={"status": Status.IN_PROGRESS, "metadata": {"pid": 7}})
+    for order in ([real, joined], [joined, real]):
+        for told in order:
+            postgres.store_rows(tasks=[told.model_copy(update={"id": order[0].id})])
+        found = postgres.get_task(order[0].id)
+        assert found.metadata == {"pid": 7, "parent": "shell"}
+        assert (found.title, found.description) == ("Book a flight", "To Rome")
+        assert (found.status, found.created_at) == (Status.IN_PROGRESS, real.created_at)
+
+
+@pytest.mark.parametrize("count", [2, 300])
+def test_the_place_among_everything_said_is_kept(postgres, agent_id, count):
+    task = postgres.create_task(agent_id=agent_id, title="x")
+    steps = [
+        ProgressUpdate(task_id=task.id, agent_id=agent_id, sequence=number, timestamp=T0)
+        for number in range(count, 0, -1)
+    ]
+    files = [file_of(agent_id, task.id).model_copy(update={"sequence": 2**62 + 1})]
+    postgres.store_rows(progress=steps, files=files)
+    assert list(postgres.get_task_progress(task.id, limit=1000)) == steps[::-1]
+    first = postgres.get_task_progress(task.id, limit=1)
+    assert postgres.get_task_progress(task.id, limit=1, after=first.next).items == (steps[-2],)
+    assert by_id(postgres.get_binary_files(task_id=task.id)) == by_id(files)
+
+
+def test_a_heartbeat_counts_for_runs_in_progress_and_moves_no_index_entry(postgres, agent_id):
+    running = postgres.create_task(agent_id=agent_id, title="x", status=Status.IN_PROGRESS)
+    ended = postgres.create_task(agent_id=agent_id, title="x", status=Status.FAILED)
+    before = index_size(postgres)
+    for _ in range(200):
+        postgres.heartbeat([running.id, ended.id])
+    assert index_size(postgres) == before
+    assert (heartbeat_of(postgres, running.id), heartbeat_of(postgres, ended.id)) == (True, False)
+    assert postgres.get_task(running.id) == running
+
+
+def heartbeat_of(postgres, task_id):
+    with postgres.connection() as connection:
+        found = connection.execute(
+            "SELECT heartbeat_at > evidence_at FROM tasks WHERE id = %s", [task_id]
+        )
+        return bool(found.fetchone()[0])

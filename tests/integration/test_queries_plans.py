@@ -58,18 +58,21 @@ FROM generate_series(1, 200000) AS n;
 
 #: The id that `FILL` gives to a task in the middle.
 TASK = UUID(hashlib.md5(b"task7000", usedforsecurity=False).hexdigest())
-MIDDLE = {"after_at": "2026-01-20T00:00:00Z", "after_id": TASK}
-START = {"after_at": None, "after_id": None}
+MIDDLE = {"after_at": "2026-01-20T00:00:00Z", "after_id": TASK, "after_sequence": 7}
+START = {"after_at": None, "after_id": None, "after_sequence": None}
 #: The last tenth of the tasks is younger.
 LATE = datetime(2026, 5, 6, tzinfo=UTC)
 TOLD = {"tasks": _TASKS.dump_json([AgentTask(agent_id="agent1", title="x")]).decode()}
 PROGRESS = dict.fromkeys(
-    ("id", "task_id", "agent_id", "step", "progress_percent", "message", "data", "timestamp")
+    (
+        *("id", "task_id", "agent_id", "step", "progress_percent", "message", "data"),
+        *("timestamp", "sequence"),
+    )
 )
 FILE = dict.fromkeys(
     (
         *("id", "agent_id", "task_id", "bucket", "object_path", "content_type", "size_bytes"),
-        *("sha256", "etag", "metadata", "uploaded_at"),
+        *("sha256", "etag", "metadata", "uploaded_at", "sequence"),
     )
 )
 VERDICT = dict.fromkeys(
@@ -99,9 +102,10 @@ CASES = {
     "tasks_page": combined(agent_id=[None, "agent7"], status=[None, "completed", "in_progress"]),
     "insert_tasks": [TOLD],
     "advance_tasks": [TOLD | {"one_way": ONE_WAY, "by_time": BY_TIME}],
-    "start_tasks_earlier": [TOLD],
+    "complete_tasks": [TOLD],
     "lock_tasks": [{"ids": [TASK] * 1000}],
     "touch_tasks": [{"ids": [TASK] * 1000}],
+    "heartbeat_tasks": [{"ids": [TASK] * 1000}],
     "progress_of_task": combined(task_id=[TASK]),
     "recent_progress": combined(agent_id=[None, "agent7"]),
     "insert_progress": [PROGRESS],
@@ -123,6 +127,7 @@ CASES = {
     "insert_evaluation": [VERDICT],
     "merge_evaluations": [{}],
     "latest_scores": [{"task_ids": [TASK] * 100, "scorer": "overall"}],
+    "interrupt_dead_runs": [{"seconds": 600, "rows": 1000, "reason": "rebooted"}],
     "silent_tasks": [{"seconds": 600, "rows": 10}],
     "oldest_unevaluated_task": [{"days": (utcnow() - LATE).days}],
     "open_pass": [{"id": TASK, "scorers": Jsonb([]), "parameters": Jsonb({})}],

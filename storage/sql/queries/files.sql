@@ -1,7 +1,7 @@
 -- name: files_page
 -- Metadata of stored files, newest first.
 SELECT id, agent_id, task_id, bucket, object_path, content_type, size_bytes, sha256, etag,
-    metadata, uploaded_at
+    metadata, uploaded_at, sequence
 FROM binary_file_metadata
 WHERE (:bucket::text IS NULL OR bucket = :bucket)
     AND (:task_id::uuid IS NULL OR task_id = :task_id)
@@ -15,11 +15,11 @@ LIMIT :rows;
 -- One file's metadata, unless it is there.
 INSERT INTO binary_file_metadata (
     id, agent_id, task_id, bucket, object_path, content_type, size_bytes, sha256, etag,
-    metadata, uploaded_at
+    metadata, uploaded_at, sequence
 )
 VALUES (
     :id, :agent_id, :task_id, :bucket, :object_path, :content_type, :size_bytes, :sha256, :etag,
-    :metadata, :uploaded_at
+    :metadata, :uploaded_at, :sequence
 )
 ON CONFLICT DO NOTHING;
 
@@ -27,9 +27,9 @@ ON CONFLICT DO NOTHING;
 -- The metadata that was copied into the temporary table, unless it is there.
 INSERT INTO binary_file_metadata (
     id, agent_id, task_id, bucket, object_path, content_type, size_bytes, sha256, etag,
-    metadata, uploaded_at
+    metadata, uploaded_at, sequence
 )
 SELECT id, agent_id, task_id, bucket, object_path, content_type, size_bytes, sha256, etag,
-    metadata, uploaded_at
+    metadata, uploaded_at, sequence
 FROM incoming_binary_file_metadata
 ON CONFLICT DO NOTHING;

@@ -35,12 +35,12 @@ RETURNING id;
 -- name: advance_tasks
 -- What is told of known tasks, where it counts against what is known; tells where it did.
 UPDATE tasks AS known
-SET title = told.title, description = told.description, metadata = told.metadata,
-    status = told.status, status_at = told.status_at, finished_at = told.finished_at,
+SET status = told.status, status_at = told.status_at, finished_at = told.finished_at,
+    metadata = known.metadata || told.metadata,
     updated_at = clock_timestamp(), evidence_at = clock_timestamp()
 FROM json_to_recordset(:tasks::json) AS told (
-    id uuid, agent_id text, title text, description text, status text, status_at timestamptz,
-    metadata jsonb, finished_at timestamptz
+    id uuid, agent_id text, status text, status_at timestamptz, metadata jsonb,
+    finished_at timestamptz
 )
 WHERE known.id = told.id AND known.agent_id = told.agent_id
     AND (
@@ -53,19 +53,48 @@ WHERE known.id = told.id AND known.agent_id = told.agent_id
     )
 RETURNING known.id;
 
--- name: start_tasks_earlier
--- The earliest start that anybody told, however late it is told; tells where it changed.
+-- name: complete_tasks
+-- What counts however late it is told: the words of the earliest creation, the earliest start,
+-- facts that nobody told otherwise; tells where something changed.
 UPDATE tasks AS known
-SET started_at = told.started_at,
+SET (created_at, title, description) = (
+        SELECT words.created_at, words.title, words.description
+        FROM (
+            VALUES (known.created_at, known.title, known.description),
+                (told.created_at, told.title, told.description)
+        ) AS words (created_at, title, description)
+        ORDER BY created_at, title COLLATE "C", description COLLATE "C" NULLS LAST
+        LIMIT 1
+    ),
+    started_at = least(known.started_at, told.started_at),
+    metadata = told.metadata || known.metadata,
     updated_at = clock_timestamp(), evidence_at = clock_timestamp()
-FROM json_to_recordset(:tasks::json) AS told (id uuid, agent_id text, started_at timestamptz)
+FROM json_to_recordset(:tasks::json) AS told (
+    id uuid, agent_id text, title text, description text, metadata jsonb,
+    created_at timestamptz, started_at timestamptz
+)
 WHERE known.id = told.id AND known.agent_id = told.agent_id
-    AND told.started_at < COALESCE(known.started_at, 'infinity')
+    AND (
+        told.started_at < COALESCE(known.started_at, 'infinity')
+        OR told.metadata || known.metadata <> known.metadata
+        OR (
+            told.created_at, told.title COLLATE "C", told.description IS NULL,
+            told.description COLLATE "C"
+        ) < (
+            known.created_at, known.title COLLATE "C", known.description IS NULL,
+            known.description COLLATE "C"
+        )
+    )
 RETURNING known.id;
 
 -- name: lock_tasks
 -- Everybody locks in the order of the ids, so that two writers wait instead of deadlocking.
 SELECT id FROM tasks WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: heartbeat_tasks!
+-- The recorders of these tasks live, although there may be no news.
+UPDATE tasks SET heartbeat_at = clock_timestamp()
+WHERE id = ANY(:ids::uuid[]) AND status = 'in_progress';
 
 -- name: touch_tasks!
 -- Something about these tasks was stored.

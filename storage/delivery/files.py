@@ -1,0 +1,65 @@
+"""Objects on their way to MinIO, and then their rows to PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from uuid import UUID
+
+from agentruns.models import Upload
+from agentruns.spool import Lane
+from storage.delivery.postgres_destination import PostgresDestination
+from storage.delivery.state import DeliveryState, Stopping
+from storage.errors import RecordRejected
+from storage.minio import MinIOAdapter
+from storage.rejection import Rejection
+from storage.rows import store_rows
+from storage.writer import PutResult, put_objects
+
+#: So soon it is seen that the delivery stops.
+_LOOK_SECONDS = 0.2
+
+
+class FilesDestination(PostgresDestination):
+    """MinIO, and PostgreSQL as it knows of the objects there."""
+
+    lane = Lane.FILES
+
+    def __init__(self, state: DeliveryState) -> None:
+        super().__init__(state)
+        self._ids: list[UUID] = []
+        self._done = PutResult([], [])
+
+    def store(self, records: Sequence[Upload]) -> list[Rejection]:
+        """Put the objects, and register them."""
+        put = self._put_once(records)
+        try:
+            self._keep(files=put.files)
+        except RecordRejected:
+            # Perhaps their tasks are still on the way. Whatever a file refers to was written
+            # before it, so it is in the spool.
+            self._wait_for_rows(self._state.backlogs[Lane.ROWS].marks())
+            return put.rejected + store_rows(self._keep, {"files": put.files}, ())
+        return put.rejected
+
+    def _put_once(self, records: Sequence[Upload]) -> PutResult:
+        """Put the objects; not again when PostgreSQL was away after it."""
+        ids = [record.file.id for record in records]
+        if self._ids != ids:
+            self._done, self._ids = put_objects(self._minio, records), ids
+        return self._done
+
+    def close(self) -> None:
+        """Close every connection."""
+        super().close()
+        if minio := self.__dict__.pop("_minio", None):
+            minio.close()
+
+    @cached_property
+    def _minio(self) -> MinIOAdapter:
+        return MinIOAdapter(settings=self._state.settings())
+
+    def _wait_for_rows(self, marks: Mapping[str, int]) -> None:
+        while not self._state.watermarks.wait_for(Lane.ROWS, marks, _LOOK_SECONDS):
+            if self._state.stopping.is_set():
+                raise Stopping
+            self._state.stuck(self.lane)
+        self._state.going(self.lane)

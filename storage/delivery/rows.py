@@ -1,0 +1,60 @@
+"""Tasks and their progress on their way to PostgreSQL, and the tasks that MongoDB has more of."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from math import inf
+
+from agentruns.models import AgentTask, ProgressUpdate
+from agentruns.spool import Lane
+from storage.delivery.postgres_destination import PostgresDestination
+from storage.delivery.state import DeliveryState
+from storage.errors import StorageError
+from storage.rejection import Rejection
+from storage.rows import store_rows
+
+#: Without rows of their own, touched tasks and signs of life wait so long for a transaction.
+_TOUCH_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 30.0
+
+
+class RowsDestination(PostgresDestination):
+    """PostgreSQL, as it keeps tasks."""
+
+    lane = Lane.ROWS
+
+    def __init__(self, state: DeliveryState) -> None:
+        super().__init__(state)
+        self._told_at = self._beaten_at = -inf
+
+    def store(self, records: Sequence[AgentTask | ProgressUpdate]) -> list[Rejection]:
+        """Keep them, and note the tasks of which MongoDB has got something since."""
+        tasks = [record for record in records if isinstance(record, AgentTask)]
+        progress = [record for record in records if isinstance(record, ProgressUpdate)]
+        touched = self._state.ledger.touched_tasks()
+        rejected = store_rows(self._keep, {"tasks": tasks, "progress": progress}, touched.tasks)
+        if touched.tasks:
+            self._state.ledger.forget_touched(touched.upto)
+        return rejected
+
+    def between_batches(self) -> None:
+        """Tell of touched tasks that found no rows to go with, and which runs are alive."""
+        now = time.monotonic()
+        if now > self._told_at + _TOUCH_SECONDS:
+            self.before_stop()
+            self._told_at = now
+        if now > self._beaten_at + _HEARTBEAT_SECONDS:
+            self._heartbeat()
+            self._beaten_at = now
+
+    def before_stop(self) -> None:
+        """Tell of the touched tasks that are left."""
+        if self._state.ledger.touched_tasks(1).tasks:
+            self.store([])
+
+    def _heartbeat(self) -> None:
+        sessions = [session for session in self._state.spool.sessions() if session.alive()]
+        if ids := [task.id for session in sessions for task in session.open_tasks()]:
+            # Quietly: a store that is away is told of by the next rows.
+            with suppress(StorageError):
+                self._postgres.heartbeat(ids)
