@@ -5,8 +5,14 @@ from prefect.artifacts import create_table_artifact
 
 from agentruns.models import Health
 from agentruns.models.values import Record
-from quality.pipeline import PIPELINE_CHECKS
-from tasks.health import check_pipeline, check_prefect, check_stores
+from tasks.health import (
+    PIPELINE_CHECKS,
+    check_pipeline,
+    check_prefect,
+    check_spool,
+    check_stores,
+    end_dead_runs,
+)
 
 
 class HealthReport(Record):
@@ -23,11 +29,14 @@ class HealthReport(Record):
 
 @flow(timeout_seconds=60, persist_result=False)
 def check_health() -> HealthReport:
-    """Ask every store, the Prefect server and the pipeline how they are.
+    """Ask every store, the Prefect server, the pipeline and the spool how they are.
 
-    The run succeeds whenever it found out; what it found is in its table.
+    Runs that were cut off by a reboot become interrupted on the way. This run succeeds whenever
+    it found out; what it found is in its table.
     """
-    checks = (*check_stores(), check_prefect(), *check_pipeline())
+    stores = (*check_stores(), check_prefect())
+    # First: what is interrupted is not silent any more.
+    checks = (*stores, end_dead_runs(), *check_pipeline(), check_spool())
     report = HealthReport(healthy=all(check.healthy for check in checks), checks=checks)
     _show(report)
     return report

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
+from agentruns.commands.attempt import Attempt
+from agentruns.commands.plan import MOST_ATTEMPTS, RunPlan
+from agentruns.commands.record_command import Observer, record_command
+from agentruns.commands.run_record import WAIT_SECONDS, RunRecord, flush_and_close, run_record
+from agentruns.commands.signals import Signals
 from agentruns.models import new_id
-from agentruns.recording.attempt import Attempt
-from agentruns.recording.plan import MOST_ATTEMPTS, RunPlan
-from agentruns.recording.run_record import RunRecord, run_record
-from agentruns.recording.withheld import real_command
+from agentruns.recording import Recorder
 from tasks.markdown import plain, table
-from tasks.recording import close_task, closed_in_any_case, open_task, run_attempt
+from tasks.recording import run_attempt
 
 
 @flow(flow_run_name="record-{agent_id}", persist_result=False)
@@ -49,30 +51,20 @@ def record_agent_run(  # noqa: PLR0913 - the fields of the form in Prefect's UI
     plan = RunPlan(
         task_id=task_id or new_id(),
         agent_id=agent_id,
-        command=tuple(real_command(command)),
+        command=tuple(command),
         title=title or "",
         description=description,
         watch=tuple(Path(folder).absolute() for folder in watch or ()),
         attempts=attempts,
         metadata=metadata or {},
     )
-    plan = open_task(plan)
-    with closed_in_any_case(plan):
-        made = _attempts(plan)
-        closing = close_task(plan, made)
-    record = run_record(plan.task_id, plan.agent_id, made, closing)
-    _show(plan, record, made)
+    recorder = Recorder(agent_id)
+    observer = Observer(notify=get_run_logger().warning)
+    # Prefect listens to signals itself, and what it raises ends the command.
+    outcome = record_command(plan, recorder, Signals(), observer, runner=run_attempt)
+    record = run_record(plan, outcome, flush_and_close(recorder, WAIT_SECONDS))
+    _show(plan, record, outcome.attempts)
     return record
-
-
-def _attempts(plan: RunPlan) -> list[Attempt]:
-    """Attempts until one ends well, or trying again would change nothing."""
-    made: list[Attempt] = []
-    while len(made) < plan.attempts:
-        made.append(run_attempt(plan, len(made) + 1))
-        if made[-1].ended.code == 0 or not made[-1].ended.started:
-            break
-    return made
 
 
 def _show(plan: RunPlan, record: RunRecord, attempts: Sequence[Attempt]) -> None:
@@ -85,7 +77,7 @@ def _show(plan: RunPlan, record: RunRecord, attempts: Sequence[Attempt]) -> None
         ("command", plain(shlex.join(plan.shown_command()), longest=500)),
         *((f"attempt {one.number}", plain(one.ended.reason)) for one in attempts),
         ("stored", ", ".join(f"{count} {kind}" for kind, count in delivered.items())),
-        ("pending", str(record.pending)),
+        ("still in the spool", str(record.pending)),
         ("rejected", str(record.rejected)),
     ]
     create_markdown_artifact(

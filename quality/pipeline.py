@@ -20,8 +20,6 @@ LAG = timedelta(hours=1)
 #: Older tasks without a verdict are no matter for an alarm.
 LOOK_BACK = timedelta(days=7)
 SILENT, LAGGING, LINK = "silent tasks", "evaluation lag", "presigned URL"
-#: The names of these checks; the servers' own have other names.
-PIPELINE_CHECKS = frozenset({SILENT, LAGGING, LINK})
 MOST_TOLD = 5
 QUERY_SECONDS = 5.0
 FETCH_SECONDS = 5.0
@@ -31,7 +29,7 @@ class PipelineError(StorageError):
     """Everything answers, and yet something is wrong; the message says what to do."""
 
 
-class Seen(NamedTuple):
+class DatedTask(NamedTuple):
     """A task and when it was heard of last."""
 
     task_id: UUID
@@ -60,8 +58,9 @@ def _silent(postgres: PostgresAdapter, silence: timedelta) -> str:
         return "Every task in progress gave a sign of life lately."
     some = "at least " if len(found) == MOST_TOLD else ""
     raise PipelineError(
-        f"Nothing was heard for {_words(silence)} of {some}{len(found)} tasks in progress, such as "
-        f"{found[0].task_id} (silent for {_words(utcnow() - found[0].at)}); look at their agents."
+        f"Nothing was heard for {in_words(silence)} of {some}{len(found)} tasks in progress, such "
+        f"as {found[0].task_id} (silent for {in_words(utcnow() - found[0].at)}); look at their "
+        "agents."
     )
 
 
@@ -71,9 +70,9 @@ def _lag(postgres: PostgresAdapter, lag: timedelta) -> str:
         return "Every task that ended has a verdict."
     waiting = utcnow() - found[0].at
     if waiting <= lag:
-        return f"The oldest task without a verdict ended {_words(waiting)} ago."
+        return f"The oldest task without a verdict ended {in_words(waiting)} ago."
     raise PipelineError(
-        f"The task {found[0].task_id} ended {_words(waiting)} ago and has no verdict; "
+        f"The task {found[0].task_id} ended {in_words(waiting)} ago and has no verdict; "
         "run 'agentruns evaluate', and see whether the schedule of evaluate-tasks runs."
     )
 
@@ -110,11 +109,12 @@ def _fetched(minio: MinIOAdapter, file: StoredFile) -> int:
         ) from None
 
 
-def _tasks(postgres: PostgresAdapter, name: str, given: dict[str, float]) -> list[Seen]:
+def _tasks(postgres: PostgresAdapter, name: str, given: dict[str, float]) -> list[DatedTask]:
     with postgres.connection(QUERY_SECONDS) as connection:
-        return [Seen(*row) for row in connection.execute(query(name), given)]
+        return [DatedTask(*row) for row in connection.execute(query(name), given)]
 
 
-def _words(span: timedelta) -> str:
+def in_words(span: timedelta) -> str:
+    """A time span as people say it."""
     minutes = int(span.total_seconds() // 60)
     return f"{minutes} minutes" if minutes < 180 else f"{minutes // 60} hours"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from agentruns.models import new_id
 from storage.evaluation import BatchResult, Counts, EvaluationStore, TaskVerdict
-from storage.evidence import PassOrder, Place
+from storage.evidence import PassOrder, TaskKey
 from storage.stores import shared_stores
 from tasks.retries import store_task
 
@@ -34,7 +34,7 @@ def open_pass(order: PassOrder) -> UUID:
 
 
 @store_task
-def evaluate_batch(pass_id: UUID, order: PassOrder, after: Place, room: int) -> BatchResult:
+def evaluate_batch(pass_id: UUID, order: PassOrder, after: TaskKey, room: int) -> BatchResult:
     """Judge the next tasks after a place, at most `room` of them."""
     return _evaluation().evaluate_batch(pass_id, order, after, room)
 

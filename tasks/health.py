@@ -3,11 +3,16 @@
 from prefect import get_client
 
 from agentruns.models import Health
-from quality.pipeline import evaluation_lag, picture_link, silent_tasks
+from quality.dead_runs import DEAD, interrupt_dead_runs
+from quality.local_spool import SPOOL, local_spool
+from quality.pipeline import LAGGING, LINK, SILENT, evaluation_lag, picture_link, silent_tasks
 from storage.errors import StoreUnavailable
 from storage.health import timed_health
 from storage.stores import shared_stores
 from tasks.retries import single_task
+
+#: The checks that ask how records flow; the others ask whether a server is there.
+PIPELINE_CHECKS = frozenset({DEAD, SILENT, LAGGING, LINK, SPOOL})
 
 
 @single_task
@@ -31,6 +36,18 @@ def check_pipeline() -> list[Health]:
         evaluation_lag(stores.postgres),
         picture_link(stores.postgres, stores.minio),
     ]
+
+
+@single_task
+def end_dead_runs() -> Health:
+    """Mark runs as interrupted that a reboot of their machine has cut off."""
+    return interrupt_dead_runs(shared_stores().postgres)
+
+
+@single_task
+def check_spool() -> Health:
+    """Whether what agents on this machine recorded is on its way."""
+    return local_spool()
 
 
 def _ask_prefect() -> str:
