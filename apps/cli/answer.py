@@ -17,4 +17,5 @@ class Answer:
     """What `--json` prints."""
     text: RenderableType
     """What people read instead."""
-    code: ExitCode = ExitCode.GOOD
+    code: int = ExitCode.GOOD
+    """One of `ExitCode`, or that of a recorded command."""

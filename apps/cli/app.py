@@ -3,7 +3,7 @@
 from cyclopts import App, Group, Parameter
 
 from agentruns import __version__
-from apps.cli import checking, deploying, evaluating, recording, servers
+from apps.cli import checking, delivering, deploying, evaluating, recording, servers, spooling
 from apps.cli import tasks as recorded
 
 
@@ -42,6 +42,11 @@ tasks = App(name="tasks", help="List the recorded tasks, or look at one.", group
 tasks.command(recorded.list_tasks, name="list")
 tasks.command(recorded.show_task, name="show")
 
+spool = App(name="spool", help="Look into a spool of records on their way.", group=OPERATING)
+spool.command(spooling.show_status, name="status")
+spool.command(spooling.list_rejected, name="rejected")
+spool.command(spooling.retry)
+
 check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
 check.command(checking.health)
 
@@ -49,6 +54,8 @@ app.command(recording.record, group=RECORDING)
 app.command(tasks)
 app.command(evaluating.evaluate, group=EVALUATING)
 app.command(check)
+app.command(delivering.deliver, group=OPERATING)
+app.command(spool)
 app.command(deploying.deploy, group=OPERATING)
 # In the order in which they are needed, not in that of the alphabet.
 app.command(servers.up, group=SERVERS, sort_key=1)

@@ -71,10 +71,12 @@ def _of_command(error: BaseException) -> Found:
 
 def _of_store(error: BaseException) -> Found:
     # Late: a command that ends well needs nobody's errors.
+    from agentruns.spool import SpoolError
     from apps.stack.errors import StackError
     from storage import errors
 
     codes = {
+        SpoolError: ExitCode.WRONG_USAGE,
         StackError: ExitCode.AWAY,
         errors.StoreUnavailable: ExitCode.AWAY,
         errors.SchemaMismatch: ExitCode.AWAY,

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 from cyclopts import CycloptsError, Parameter
@@ -64,11 +65,9 @@ def launch(
         debug: Show the traceback of an error, and the logs of Prefect.
     """
     terminal = Terminal(json=json, debug=debug, plain=no_color or wants_plain(()))
-    if not debug:
-        # That a store was asked again matters only when it fails, and then the error says so.
-        logging.getLogger("storage.retries").setLevel(logging.ERROR)
     try:
-        return _called(words, terminal)
+        with nullcontext() if debug else _quiet():
+            return _called(words, terminal)
     except KeyboardInterrupt:
         return _stopped(words, terminal)
     except (CycloptsError, BrokenPipeError):
@@ -79,6 +78,23 @@ def launch(
             return _stopped(words, terminal)
         # The last place where an error becomes a sentence.
         return _explained(error, terminal)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the answer or the error says anyway off the terminal."""
+    # That a store was asked again matters only when it fails; what a recorder or a delivery says,
+    # the answer says.
+    names = ("storage.retries", "storage.delivery", "agentruns")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _called(words: Sequence[str], terminal: Terminal) -> int:

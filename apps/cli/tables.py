@@ -22,7 +22,7 @@ STATUS_STYLES = {
 #: Columns that are never broken over two lines: what is copied from them must be whole.
 WHOLE = frozenset(
     {
-        *("Task", "Status", "Score", "Since"),
+        *("Event", "Task", "Status", "Score", "Since"),
         *("File", "Step", "Done", "Name", "Size", "When", "Level"),
         *("Server", "State", "Address", "PID", "Check", "Took", "Scorer", "Tasks", "Mean"),
     }

@@ -58,8 +58,13 @@ def _facts(task: "AgentTask", clock: _Clock) -> Text:
     lines = [title, Text(f"{task.id}  agent {task.agent_id}", "dim")]
     if task.description:
         lines.append(Text(readable(task.description)))
-    lines.append(Text(f"created {clock(task.created_at)}, {_duration(task)}", "dim"))
+    lines.append(Text(f"created {clock(task.created_at)}, {_duration(task)}{_reason(task)}", "dim"))
     return Text("\n").join(lines)
+
+
+def _reason(task: "AgentTask") -> str:
+    reason = task.metadata.get("reason") if task.finished_at else None
+    return f": {cell(str(reason)).plain}" if reason else ""
 
 
 def _duration(task: "AgentTask") -> str:

@@ -12,6 +12,11 @@ from cyclopts import Parameter
 from apps.cli.terminal import Terminal
 
 BILLION = 1_000_000_000
+#: A spool below this would be full of its own bookkeeping.
+LEAST_SIZE = 16 * 1024**2
+SIZES = {"M": 1024**2, "G": 1024**3, "T": 1024**4}
+#: A week.
+MOST_SECONDS = 7 * 24 * 3600
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -33,10 +38,10 @@ def check_status(_: Any, value: str | None) -> None:
         raise ValueError(f"Choose one of {', '.join(Status)}.")
 
 
-def check_uuid(_: Any, value: str) -> None:
+def check_uuid(_: Any, value: str | None) -> None:
     """Refuse what is not a UUID."""
     try:
-        UUID(value)
+        UUID(value or str(UUID(int=0)))
     except ValueError:
         raise ValueError(
             "A task id is a UUID as 'agentruns tasks list' prints it, for example "
@@ -62,7 +67,7 @@ def check_positive(_: Any, value: int | None) -> None:
 def check_attempts(_: Any, value: int) -> None:
     """Refuse no attempt, and attempts without end."""
     # Late: it brings pydantic.
-    from agentruns.recording.plan import MOST_ATTEMPTS
+    from agentruns.commands.plan import MOST_ATTEMPTS
 
     if not 1 <= value <= MOST_ATTEMPTS:
         raise ValueError(f"Choose 1 to {MOST_ATTEMPTS}.")
@@ -86,6 +91,31 @@ def check_scorers(_: Any, value: list[str] | None) -> None:
 
     if not SCORERS.keys() >= set(value or ()):
         raise ValueError(f"Choose from {', '.join(sorted(SCORERS))}.")
+
+
+def check_seconds(_: Any, value: float) -> None:
+    """Refuse a time that is none, and one without end."""
+    if not 0 <= value <= MOST_SECONDS:
+        raise ValueError(f"Choose 0 to {MOST_SECONDS} seconds.")
+
+
+def check_size(_: Any, value: str | None) -> None:
+    """Refuse what `bytes_of` cannot read, and what is too small for anything."""
+    if (size := bytes_of(value)) is not None and size < LEAST_SIZE:
+        raise ValueError("Choose 16M or more.")
+
+
+def bytes_of(text: str | None) -> int | None:
+    """A size as people write it: `500M` or `2G`, in powers of 1024.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    if text is None:
+        return None
+    if not (size := re.fullmatch(r"([0-9]{1,6})([MGT])B?", text.upper())):
+        raise ValueError("A size is a number of megabytes, gigabytes or terabytes: 500M, 2G, 1T.")
+    return int(size[1]) * SIZES[size[2]]
 
 
 def check_time(_: Any, value: str | None) -> None:
@@ -119,6 +149,9 @@ AgentIdOption = Annotated[str, Parameter(validator=check_agent_id, env_var="AGEN
 AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
 StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
 TaskId = Annotated[str, Parameter(validator=check_uuid)]
+TaskIdOption = Annotated[str | None, Parameter(validator=check_uuid)]
+Seconds = Annotated[float, Parameter(validator=check_seconds)]
+Size = Annotated[str | None, Parameter(validator=check_size)]
 PageLimit = Annotated[int, Parameter(validator=check_limit)]
 Attempts = Annotated[int, Parameter(validator=check_attempts)]
 PlainText = Annotated[str, Parameter(validator=check_utf8)]

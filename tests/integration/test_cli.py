@@ -17,9 +17,13 @@ from uuid import uuid4
 import pytest
 
 from agentruns.models import AgentTask, Evaluation, ProgressUpdate, Status
+from agentruns.spool import Spool
 from apps.stack import Stack
 from storage.settings import Settings
 from storage.stores import Stores
+from tests.own_spool import deliveries, own_spool, wait_until
+
+__all__ = ["own_spool"]  # a fixture of another file
 
 SCRIPT = str(Path(sys.executable).with_name("agentruns"))
 PNG = bytes.fromhex(
@@ -54,8 +58,8 @@ def agentruns(*arguments: str, **environment: str | None) -> Done:
 
 
 @pytest.fixture
-def run(settings: Settings) -> Run:
-    """The command, with settings that lead to the test's own database."""
+def run(settings: Settings, own_spool: Spool) -> Run:
+    """The command, with settings that lead to the test's own database and spool."""
     return agentruns
 
 
@@ -114,16 +118,64 @@ def test_a_run_is_recorded_judged_listed_and_shown(
         assert answer.read() == PNG
 
 
-def test_a_failed_command_gives_one_and_its_own_code_in_the_document(
-    run: Run, prefect: Stack, agent_id: str
+@pytest.mark.parametrize(
+    ("command", "code", "ending"),
+    [
+        (["sh", "-c", "exit 7"], 7, "failed: the command ended with exit code 7"),
+        (["sh", "-c", "kill -9 $$"], 137, "failed: the command was killed by signal 9"),
+        (["no-such-command"], 127, "failed: there is no such command"),
+        (["/etc/hostname"], 126, "failed: the command is not executable"),
+    ],
+)
+def test_the_exit_code_is_that_of_the_command(
+    run: Run, agent_id: str, command: list[str], code: int, ending: str
 ) -> None:
-    done = run("record", "--agent", agent_id, "--json", "--", "sh", "-c", "exit 7")
-    assert (done.code, done.json()["exit_code"], done.json()["status"]) == (1, 7, "failed")
+    done = run("record", "--agent", agent_id, "--", *command)
+    assert (done.code, done.out.splitlines()[0]) == (code, ending)
 
 
-def test_options_of_the_recorded_command_are_its_own(
-    run: Run, prefect: Stack, agent_id: str
+def test_a_run_is_recorded_where_there_is_no_server_at_all(tmp_path: Path, agent_id: str) -> None:
+    """Neither a store nor Prefect, nor a setting that names one."""
+    home = str(tmp_path / "home")
+    command = ("record", "--agent", agent_id, "--wait", "1", "--", "sh", "-c", "echo hi; exit 3")
+    done = agentruns(*command, AGENTRUNS_HOME=home)
+    assert (done.code, done.out.splitlines()[0]) == (3, "hi")
+    assert f"5 records are safe in the spool {home}/spool" in done.out
+    again = agentruns(*command[:5], "--json", *command[5:], AGENTRUNS_HOME=home)
+    told = again.json()
+    assert (again.code, told["exit_code"], told["status"]) == (3, 3, "failed")
+    assert (told["pending"], told["lost"], told["delivered"]["tasks"]) == (5, 0, 0)
+    for pid in deliveries(Path(home, "spool")):
+        os.kill(pid, signal.SIGTERM)
+    assert wait_until(lambda: not deliveries(Path(home, "spool")), 20)
+
+
+def test_a_run_is_recorded_into_a_known_task_and_a_spool_of_its_own(
+    run: Run, stores: Stores, agent_id: str, tmp_path: Path
 ) -> None:
+    made = stores.postgres.create_task(agent_id, "Book a flight")
+    spool = str(tmp_path / "elsewhere")
+    options = ["--agent", agent_id, "--task", str(made.id), "--spool", spool, "--max-spool", "64M"]
+    told = run("record", *options, "--json", "--", "printenv", "AGENTRUNS_SPOOL")
+    assert told.err == f"{spool}\n"
+    assert (told.json()["task_id"], told.json()["pending"]) == (str(made.id), 0)
+    assert stores.postgres.get_task(made.id).status is Status.COMPLETED
+    assert wait_until(lambda: not Spool(spool).delivering(), 20)
+
+
+def test_a_spool_that_cannot_be_written_is_told_before_anything_runs(
+    run: Run, agent_id: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    ran = tmp_path / "ran"
+    spool = str(tmp_path / "file" / "spool")
+    done = run("record", "--agent", agent_id, "--spool", spool, "--", "touch", str(ran))
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert spool in done.err
+    assert not ran.exists()
+
+
+def test_options_of_the_recorded_command_are_its_own(run: Run, agent_id: str) -> None:
     show = [sys.executable, "-c", "import sys; print(sys.argv[1:])"]
     done = run("record", "--agent", agent_id, "--", *show, "--json", "--help", "--", "-x")
     assert done.code == 0
@@ -131,7 +183,7 @@ def test_options_of_the_recorded_command_are_its_own(
     assert "completed" in done.out
 
 
-def test_the_agent_may_come_from_the_environment(run: Run, prefect: Stack, agent_id: str) -> None:
+def test_the_agent_may_come_from_the_environment(run: Run, agent_id: str) -> None:
     done = run("record", "--json", "--", "true", AGENT_ID=agent_id)
     assert done.json()["agent_id"] == agent_id
 
@@ -236,7 +288,9 @@ def test_a_table_in_a_pipe_has_whole_ids_scores_and_no_escape_sequence(
 
 def test_a_page_says_what_did_not_fit_on_it(run: Run, stores: Stores, task: AgentTask) -> None:
     told = {"task_id": task.id, "agent_id": task.agent_id}
-    stores.writer.write([ProgressUpdate(**told, step=step) for step in range(3)])
+    stores.writer.write([ProgressUpdate(**told, step=step, sequence=step + 1) for step in range(3)])
+    shown = run("tasks", "show", str(task.id), "--json").json()
+    assert {1, 2, 3} <= {update["sequence"] for update in shown["progress"]}
     shown = run("tasks", "show", str(task.id), "--limit", "2").out
     assert "There are later steps: raise --limit to see them." in shown
     assert "raise --limit" not in run("tasks", "show", str(task.id)).out
@@ -278,7 +332,6 @@ def test_a_terminal_without_colour_gets_no_escape_sequence(
         (["evaluate"], {"PREFECT_API_URL": None}, 3, "PREFECT_API_URL"),
         (["evaluate"], {"PREFECT_API_AUTH_STRING": "a:hunter2"}, 4, "PREFECT_API_AUTH_STRING"),
         (["evaluate"], {"POSTGRES_URL": "{wrong}"}, 4, "password"),
-        (["record", "--agent", "a", "--", "true"], {"POSTGRES_URL": "{away}"}, 3, "POSTGRES_URL"),
         (
             ["record", "--agent", "a", "--watch", "/etc/passwd", "--", "true"],
             {},
@@ -321,19 +374,40 @@ def test_only_debug_shows_a_traceback(run: Run) -> None:
     assert debugged.err.splitlines()[-1].startswith("Error: There is no task")
 
 
-def test_an_interrupted_run_is_cancelled_and_says_how_to_go_on(
-    run: Run, prefect: Stack, agent_id: str
-) -> None:
-    command = [SCRIPT, "record", "--agent", agent_id, "--", "sh", "-c", "echo begun; sleep 60"]
+def test_ctrl_c_reaches_the_command_and_the_run_is_cancelled(run: Run, agent_id: str) -> None:
+    tidy = "trap 'echo tidied; exit 5' INT; echo begun; sleep 60 & wait"
+    command = [SCRIPT, "record", "--agent", agent_id, "--", "sh", "-c", tidy]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"begun\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.decode().startswith("Stopped. What was recorded so far is kept;")
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert out.decode().splitlines()[:2] == [
+        "tidied",
+        "cancelled: the command ended with exit code 5",
+    ]
+    assert err == b""
     (task,) = run("tasks", "list", "--agent", agent_id, "--json").json()["tasks"]
     assert task["status"] == "cancelled"
+
+
+def test_ctrl_c_while_the_delivery_is_awaited_ends_only_the_waiting(
+    agent_id: str, tmp_path: Path
+) -> None:
+    command = [SCRIPT, "record", "--agent", agent_id, "--wait", "60", "--", "sh", "-c", "exit 6"]
+    home = tmp_path / "home"
+    environment = os.environ | {"AGENTRUNS_HOME": str(home)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert wait_until(lambda: deliveries(home / "spool"), 20)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 6
+    assert b"records are safe in the spool" in out
+    for pid in deliveries(home / "spool"):
+        os.kill(pid, signal.SIGTERM)
+    assert wait_until(lambda: not deliveries(home / "spool"), 20)
 
 
 def test_following_a_log_ends_with_ctrl_c(prefect: Stack) -> None:
