@@ -8,10 +8,11 @@ test starts at once; without it, the session has servers of its own.
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from storage.settings import Settings
     from storage.stores import Stores
     from storage.writer import RecordWriter
+
+# Before anything is imported: cua-agent reports to its makers then, and litellm fetches its tables.
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"
 
 SHARED_HOME = os.environ.get("AGENTRUNS_TEST_HOME")
 #: What would make a test look at somebody's real stores.
@@ -47,12 +53,39 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session", autouse=True)
+def heard_signals() -> Iterator[None]:
+    """Signals count as in a terminal, also where the tests run in the background of a shell."""
+    with ExitStack() as later:
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                heard = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+                later.callback(signal.signal, number, signal.signal(number, heard))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def closed_stores() -> Iterator[None]:
     """What flows share until their process ends is closed before the last words of the session."""
     yield
     if shared := sys.modules.get("storage.stores"):
         for stores in shared._SHARED:
             stores.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_deliveries(clean_environment: None) -> Iterator[None]:
+    """No delivery that a test began outlives the tests, whatever it still waits for."""
+    mark = f"AGENTRUNS_TESTS={uuid4()}"
+    name, _, value = mark.partition("=")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, value)
+        yield
+    from tests.own_spool import words_of_delivery
+
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if words_of_delivery(process) and mark.encode() in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """A TCP proxy that fails on command: it forwards, cuts a reply, swallows everything, or refuses."""
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Self
+
+
+def _nothing() -> None: ...
 
 
 class Proxy:
@@ -17,13 +21,22 @@ class Proxy:
         self._threads: list[Thread] = []
         self._lock = Lock()
         self._marker: bytes | None = None
+        self._before = False
+        self._meanwhile: Callable[[], object] = _nothing
         self.cuts = 0
         self._swallowing = Event()
         self._serve()
 
-    def cut_reply_to(self, marker: bytes) -> None:
-        """Forward the next request that contains `marker`, and lose its reply."""
-        self._marker = marker
+    def cut_reply_to(self, marker: bytes, meanwhile: Callable[[], object] = _nothing) -> None:
+        """Forward the next request that contains `marker`, and lose its reply.
+
+        `meanwhile` is called when the server has answered and nobody knows.
+        """
+        self._before, self._meanwhile, self._marker = False, meanwhile, marker
+
+    def cut_request(self, marker: bytes, meanwhile: Callable[[], object] = _nothing) -> None:
+        """Lose the next request that contains `marker`; `meanwhile` is called instead."""
+        self._before, self._meanwhile, self._marker = True, meanwhile, marker
 
     def black_hole(self) -> None:
         """Take everything and answer nothing, as a frozen server does."""
@@ -65,7 +78,9 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                server = socket.create_connection(self._target)
+                if not (server := self._reached()):
+                    client.close()
+                    continue
                 with self._lock:
                     self._sockets |= {client, server}
                 if listener.fileno() == -1:
@@ -73,6 +88,11 @@ class Proxy:
                 doomed = Event()
                 self._start(self._pump, client, server, doomed, True)
                 self._start(self._pump, server, client, doomed, False)
+
+    def _reached(self) -> socket.socket | None:
+        with suppress(OSError):  # the server is away; the next client may find it again
+            return socket.create_connection(self._target)
+        return None
 
     def _pump(
         self, source: socket.socket, sink: socket.socket, doomed: Event, asking: bool
@@ -83,7 +103,8 @@ class Proxy:
                     continue
                 if asking and self._is_marked(data):
                     doomed.set()
-                if not asking and doomed.is_set():
+                if doomed.is_set() and asking == self._before:
+                    self._meanwhile()
                     self.cuts += 1
                     break
                 sink.sendall(data)

@@ -1,4 +1,4 @@
-"""Where a secret must not be: Prefect's pages, process lists, logs, errors, other users' eyes."""
+"""Where a secret must not be: pages, process lists, logs, errors, other users' eyes."""
 
 import json
 import os
@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from agentruns.spool import Spool
 from apps.stack import Stack
-from apps.stack.asking import answer_to
 from storage.settings import Settings
+from tests.own_spool import own_spool
+
+__all__ = ["own_spool"]  # a fixture of another file
 
 SCRIPT = str(Path(sys.executable).with_name("agentruns"))
 SPY = (
@@ -48,24 +51,8 @@ def agentruns(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def told_by_prefect(stack: Stack, word: str) -> str:
-    """Everything that Prefect's API tells of the newest runs, logs and artifacts."""
-    environment = stack.environment()
-    url, login = environment["PREFECT_API_URL"], environment["PREFECT_API_AUTH_STRING"]
-    bodies = {
-        "flow_runs/filter": {"sort": "START_TIME_DESC", "limit": 20},
-        "task_runs/filter": {"sort": "EXPECTED_START_TIME_DESC", "limit": 100},
-        "artifacts/filter": {"sort": "CREATED_DESC", "limit": 20},
-        "logs/filter": {"sort": "TIMESTAMP_DESC", "limit": 200},
-    }
-    pages = [answer_to(f"{url}/{page}", 10, login, body=body) for page, body in bodies.items()]
-    told = b"".join(pages).decode()
-    assert word in told
-    return told
-
-
-def test_secrets_of_a_command_line_reach_the_command_and_not_prefect(
-    prefect: Stack, settings: Settings, agent_id: str, credentials: set[str]
+def test_secrets_of_a_command_line_reach_the_command_and_no_store(
+    settings: Settings, own_spool: Spool, agent_id: str, credentials: set[str]
 ) -> None:
     secret = "sk-" + "a1B2c3D4" * 5
     hidden = {secret, "hunter2-hunter2", "t1tle-password"}
@@ -76,32 +63,42 @@ def test_secrets_of_a_command_line_reach_the_command_and_not_prefect(
 
     assert done.returncode == 0, done.stderr
     assert f"the command got {len(secret)} characters" in done.stdout
-    told = told_by_prefect(prefect, agent_id)
-    assert "--api-key" in told
-    assert [each for each in hidden | credentials if each in told] == []
+    (task,) = json.loads(agentruns("tasks", "list", "--agent", agent_id, "--json").stdout)["tasks"]
+    shown = agentruns("tasks", "show", task["id"], "--json").stdout
+    assert "--api-key" in shown
+    assert [each for each in hidden | credentials if each in shown] == []
     assert [each for each in credentials if each in done.stdout + done.stderr] == []
 
 
-@pytest.mark.parametrize(
-    ("store", "command"),
-    [("MONGODB_URL", "record"), ("POSTGRES_URL", "tasks"), ("MINIO_SECRET_KEY", "record")],
-)
-def test_a_wrong_password_is_refused_and_in_no_error_and_no_traceback(
-    prefect: Stack, settings: Settings, agent_id: str, store: str, command: str
-) -> None:
-    right = settings.required(store.lower())
-    wrong = PASSWORD.sub("://agentruns:wr0ng-secret@", right) if "://" in right else "wr0ng-secret"
-    words = (
-        ["tasks", "list"] if command == "tasks" else ["record", "--agent", agent_id, "--", "true"]
-    )
+def test_a_wrong_password_is_refused_and_in_no_error_and_no_traceback(settings: Settings) -> None:
+    wrong = PASSWORD.sub("://agentruns:wr0ng-secret@", settings.required("postgres_url"))
 
-    done = agentruns("--debug", *words, **{store: wrong})
+    done = agentruns("--debug", "tasks", "list", POSTGRES_URL=wrong)
 
     assert done.returncode == 4
     assert "Traceback" in done.stderr
     assert "wr0ng-secret" not in done.stdout + done.stderr
-    if command == "record":
-        assert "wr0ng-secret" not in told_by_prefect(prefect, agent_id)
+
+
+@pytest.mark.parametrize("store", ["MONGODB_URL", "POSTGRES_URL", "MINIO_SECRET_KEY"])
+def test_a_delivery_that_is_refused_tells_why_and_not_the_password(
+    settings: Settings, own_spool: Spool, agent_id: str, tmp_path: Path, store: str
+) -> None:
+    right = settings.required(store.lower())
+    wrong = PASSWORD.sub("://agentruns:wr0ng-secret@", right) if "://" in right else "wr0ng-secret"
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    options = ("--wait", "3", "--agent", agent_id, "--watch", str(watched))
+
+    done = agentruns("record", *options, "--", "touch", str(watched / "file"), **{store: wrong})
+    once = agentruns("--debug", "spool", "status", **{store: wrong})
+
+    assert done.returncode == 0
+    assert "safe in the spool" in done.stdout
+    told = (own_spool.folder / "delivery.log").read_text()
+    assert "refuse" in told.lower()
+    everything = told + done.stdout + done.stderr + once.stdout + once.stderr
+    assert "wr0ng-secret" not in everything
 
 
 def test_no_log_of_a_server_holds_a_credential(prefect: Stack, credentials: set[str]) -> None:
