@@ -1,8 +1,9 @@
-"""Timing two ways of doing the same, in turn, and printing their ratio."""
+"""Timing two ways of doing the same, in turn, and printing how they relate to the goals."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import NamedTuple
 
 Action = Callable[[], object]
@@ -42,6 +43,19 @@ def show(name: str, found: Comparison, unit: str, goal: float | None = None) -> 
         f"ratio {found.ratio:.2f}{verdict}",
         flush=True,
     )
+
+
+def tell(name: str, value: float, unit: str, *, most: float = inf, least: float = -inf) -> None:
+    """Print one line: a figure, and whether it keeps within its goal, where there is one."""
+    goal = f"at most {most:g}" if most < inf else f"at least {least:g}"
+    verdict = "met" if least <= value <= most else "MISSED"
+    told = "" if -least == most == inf else f"  goal {goal} {verdict}"
+    print(f"{name:<58} {value:>11,.3f} {unit:<9}{told}", flush=True)
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    """The time that this share of all do not exceed."""
+    return sorted(times)[min(int(len(times) * share), len(times) - 1)]
 
 
 def _seconds(action: Action) -> float:

@@ -76,29 +76,29 @@ class Maker:
         self._tasks = [task.id for task in tasks]
         self._random = Random(1)  # noqa: S311 - pixels, not passwords
 
-    def progress(self) -> list[ProgressUpdate]:
+    def progress(self, count: int = PROGRESS) -> list[ProgressUpdate]:
         """Steps of many tasks."""
         return [
             ProgressUpdate(
                 task_id=self._task(number), agent_id=self._agent_id, step=number,
                 progress_percent=50.0, message="clicked a button", data=DATA,
             )
-            for number in range(PROGRESS)
+            for number in range(count)
         ]  # fmt: skip
 
-    def logs(self) -> list[LogEntry]:
+    def logs(self, count: int = LOGS) -> list[LogEntry]:
         """Lines of an agent."""
         return [
             LogEntry(
                 agent_id=self._agent_id, task_id=self._task(number),
                 message="clicked a button", data=DATA,
             )
-            for number in range(LOGS)
+            for number in range(count)
         ]  # fmt: skip
 
-    def objects(self) -> list[Upload]:
+    def objects(self, count: int = OBJECTS) -> list[Upload]:
         """Screenshots, each different."""
-        return [self._screenshot(number) for number in range(OBJECTS)]
+        return [self._screenshot(number) for number in range(count)]
 
     def _screenshot(self, number: int) -> Upload:
         content = b"\x89PNG\r\n\x1a\n" + self._random.randbytes(PICTURE_BYTES)
@@ -188,7 +188,7 @@ def _batches(items: list[Any]) -> list[list[Any]]:
 def _row(record: ProgressUpdate) -> tuple[Any, ...]:
     return (
         new_id(), record.task_id, record.agent_id, record.step, record.progress_percent,
-        record.message, Jsonb(record.data), record.timestamp,
+        record.message, Jsonb(record.data), record.timestamp, record.sequence,
     )  # fmt: skip
 
 
