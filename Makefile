@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+N ?= 5
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --strip-extras --no-header pyproject.toml
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test faults check bench lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -25,8 +26,11 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: setup  ## Start the servers, record two agent runs, evaluate and check them
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## Run every test on real servers (about 10 minutes on two cores)
+test: setup  ## Run every test on real servers (about 20 minutes on two cores)
 	@$(BIN)/python -m pytest
+
+faults: setup  ## Kill, cut off and fill up what records, N times each: make faults N=200
+	@AGENTRUNS_TRIALS=$(N) $(BIN)/python -m pytest -q tests/faults tests/integration/test_evaluation_kill.py
 
 check: setup  ## Format, lint, types, import rule, SQL, documents
 	$(BIN)/ruff format --check .
@@ -41,7 +45,7 @@ bench: setup  ## Print our figures beside the raw drivers' (about 10 minutes)
 lock: setup  ## Choose the newest allowed versions and write them down with hashes
 	$(UV) --upgrade -o requirements/agent.txt
 	$(UV) --upgrade --extra server --extra stack -o requirements/server.txt
-	$(UV) --upgrade --extra server --extra stack --group dev -o requirements/dev.txt
+	$(UV) --upgrade --extra server --extra stack --extra cua --group dev -o requirements/dev.txt
 
 clean:  ## Remove what was built here; recorded data and caches elsewhere stay
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 AGENTRUNS = str(Path(sys.executable).with_name("agentruns"))
 GOOD_RUN = HERE / "runs" / "2026-11-23_uitars157b_010146_11c0"
 DYING_RUN = HERE / "runs" / "2026-11-23_computerusepre_010157_2a40"
+#: 128 + 9: what a shell says of a command that was killed with SIGKILL.
+KILLED = 137
 
 
 def main() -> int:
@@ -25,9 +27,8 @@ def main() -> int:
     step("Start the servers (the first time this builds MinIO: 2 to 6 minutes)", "up")
     with tempfile.TemporaryDirectory(prefix="agentruns-demo-") as folder:
         record("Read the event feed", GOOD_RUN, Path(folder, "good"))
-        record(
-            "Read the list of runs", DYING_RUN, Path(folder, "dying"), "--die-at", "12", expect=1
-        )
+        dying = Path(folder, "dying")
+        record("Read the list of runs", DYING_RUN, dying, "--die-at", "12", expect=KILLED)
     step("Score what is new", "evaluate")
     step("Ask every part how it is", "check", "health")
     step("Look at the tasks and their scores", "tasks", "list", "--limit", "4")
