@@ -1,16 +1,18 @@
 """One agent, recorded or alone; prints what it took as a line of JSON.
 
-python -m benchmarks.recorder_cost_child recorded|alone work|remember AMOUNT AGENT SPOOL
+python -m benchmarks.recorder_cost_child recorded|bare|alone work|remember AMOUNT AGENT SPOOL
 """
 
 import json
 import logging
+import os
+import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.material import DATA, MESSAGE, picture
 
@@ -22,18 +24,30 @@ PICTURE_BYTES = 200_000
 BATCH = 500
 
 
+class Ways(NamedTuple):
+    """What an agent does with an event of a number, and with a picture."""
+
+    say: Callable[[int], object]
+    show: Callable[[bytes], object]
+
+
 def main() -> None:
     """Do the work that was asked for."""
     # What stays in the spool is no news here.
     logging.getLogger("agentruns").setLevel(logging.ERROR)
     how, what, amount, agent_id, spool = sys.argv[1:]
-    with _run(agent_id, spool) if how == "recorded" else _nobody() as run:
-        act = _work if what == "work" else _remember
-        print(json.dumps(act(int(amount), run)))
+    if how == "recorded":
+        with _run(agent_id, spool) as run:
+            ways = Ways(lambda number: _say(run, number), run.screenshot)
+            told = _work(int(amount), ways) if what == "work" else _remember(int(amount), run)
+    else:
+        ways = _bare(Path(spool)) if how == "bare" else Ways(lambda _: None, lambda _: None)
+        told = _work(int(amount), ways) if what == "work" else _remember(int(amount), None)
+    print(json.dumps(told))
 
 
 @contextmanager
-def _run(agent_id: str, spool: str) -> "Iterator[Run | None]":
+def _run(agent_id: str, spool: str) -> "Iterator[Run]":
     # Late: the agent alone must not pay for it.
     from agentruns import Recorder  # noqa: PLC0415
 
@@ -41,23 +55,35 @@ def _run(agent_id: str, spool: str) -> "Iterator[Run | None]":
         yield run
 
 
-@contextmanager
-def _nobody() -> "Iterator[Run | None]":
-    yield None
+def _bare(folder: Path) -> Ways:
+    """The same promise as bare as it can be: one insert a commit, a file for each picture."""
+    (folder / "bare").mkdir()
+    database = sqlite3.connect(folder / "bare" / "events.db", isolation_level=None)
+    for setting in ("journal_mode = WAL", "synchronous = FULL"):
+        database.execute(f"PRAGMA {setting}")
+    database.execute("CREATE TABLE events (position INTEGER PRIMARY KEY, payload TEXT)")
+    payload = json.dumps({"message": MESSAGE, "data": DATA})
+
+    def show(content: bytes) -> None:
+        with (folder / "bare" / str(len(content))).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    return Ways(
+        lambda _: database.execute("INSERT INTO events (payload) VALUES (?)", (payload,)), show
+    )
 
 
-def _work(seconds: int, run: "Run | None") -> dict[str, float]:
+def _work(seconds: int, ways: Ways) -> dict[str, float]:
     """The share of one processor that a steady stream of events takes."""
     contents = [picture(PICTURE_BYTES) for _ in range(PICTURES_A_SECOND * seconds)]
     begun, used = time.monotonic(), time.process_time()
     for number in range(EVENTS_A_SECOND * seconds):
         time.sleep(max(0.0, begun + number / EVENTS_A_SECOND - time.monotonic()))
-        if run:
-            _say(run, number)
+        ways.say(number)
         if number % (EVENTS_A_SECOND // PICTURES_A_SECOND) == 0:
-            content = contents.pop()
-            if run:
-                run.screenshot(content, step=number)
+            ways.show(contents.pop())
     return {"share": (time.process_time() - used) / (time.monotonic() - begun)}
 
 
