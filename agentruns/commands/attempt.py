@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentruns.cleaning import Cleaner
 from agentruns.commands.command import Exit, run_command
 from agentruns.commands.entries import OutputLog
 from agentruns.commands.environment import child_environment
@@ -16,7 +17,6 @@ from agentruns.commands.signals import Signals
 from agentruns.commands.waiting_writer import WaitingWriter
 from agentruns.commands.watching import FolderWatch
 from agentruns.models import Level
-from agentruns.recording.own_secrets import own_secrets
 
 #: Takes lines that came together: `info` from stdout, `warning` from stderr; no secrets in them.
 Listener = Callable[[Level, Sequence[str]], None]
@@ -36,6 +36,7 @@ class AttemptContext:
 
     spool: Path
     writer: WaitingWriter
+    cleaner: Cleaner
     signals: Signals
     listener: Listener
 
@@ -60,13 +61,15 @@ def _run(plan: RunPlan, number: int, context: AttemptContext) -> Exit:
         context.writer.write(log.entries(level, lines))
 
     environment = child_environment(os.environ, plan.agent_id, plan.task_id, context.spool)
-    return run_command(plan.command, take, environment, context.signals, own_secrets(()))
+    return run_command(plan.command, take, environment, context.signals, context.cleaner.patterns)
 
 
 @contextmanager
 def _watched(plan: RunPlan, context: AttemptContext) -> Iterator[None]:
     """Record what appears in the watched folders meanwhile, and the rest at the end."""
-    watch = FolderWatch(plan.watch, plan.agent_id, plan.task_id, besides=context.spool)
+    watch = FolderWatch(
+        plan.watch, plan.agent_id, plan.task_id, context.cleaner, besides=context.spool
+    )
     ended = threading.Event()
 
     def follow() -> None:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
+from agentruns.cleaning import SecretPatterns
 from agentruns.commands.scanning import Signature
 from agentruns.models import AgentTask, AnyRecord, Status, Upload
 from agentruns.trajectories import Problem, Records, TrajectoryReader
@@ -19,9 +20,10 @@ NUMBER = re.compile(r"\d+")
 class GrowingTrajectory:
     """Reads what is new of one trajectory, and all of it once more at the end."""
 
-    def __init__(self, item: Path, reader: TrajectoryReader) -> None:
+    def __init__(self, item: Path, reader: TrajectoryReader, patterns: SecretPatterns) -> None:
         self.item = item
         self._reader = reader
+        self._patterns = patterns
         self._newest = 0.0
         self._last_number = -1
         self._read_up_to = -1
@@ -45,7 +47,12 @@ class GrowingTrajectory:
         after = -1 if final else self._read_up_to
         self._changed, self._read_up_to = False, self._last_number
         for found in self._reader.read(
-            self.item, agent_id, task_id, after=after, unfinished=Status.IN_PROGRESS
+            self.item,
+            agent_id,
+            task_id,
+            after=after,
+            unfinished=Status.IN_PROGRESS,
+            patterns=self._patterns,
         ):
             if isinstance(found, Problem):
                 if final:

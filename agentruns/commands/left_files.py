@@ -3,12 +3,12 @@
 from pathlib import Path
 from uuid import UUID
 
-from agentruns.cleaning import printable
+from agentruns.cleaning import Cleaner, printable
 from agentruns.models import StoredFile, Upload, imported_id, object_path
 from agentruns.recording.read_file import read_file
 
 
-def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID) -> Upload:
+def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID, cleaner: Cleaner) -> Upload:
     """The file as it is now, with an id that names its content.
 
     Raises:
@@ -25,6 +25,6 @@ def upload_of(path: Path, name: Path, agent_id: str, task_id: UUID) -> Upload:
         content_type=read.kind.content_type,
         size_bytes=read.size,
         sha256=read.sha256,
-        metadata={"name": printable(str(name)), "modified_at": read.modified_at},
+        metadata={"name": cleaner.text(printable(str(name))), "modified_at": read.modified_at},
     )
     return Upload(file=stored, content=read.content)

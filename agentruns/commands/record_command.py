@@ -72,6 +72,7 @@ def record_command(
     context = AttemptContext(
         recorder.spool.folder,
         WaitingWriter(run, signals, observer.notify),
+        recorder.cleaner,
         signals,
         observer.listener,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from agentruns.cleaning import printable
+from agentruns.cleaning import Cleaner, SecretPatterns, printable
 from agentruns.commands.changes import Touched, changes
 from agentruns.commands.growing_trajectory import GrowingTrajectory
 from agentruns.commands.left_files import upload_of
@@ -26,12 +26,20 @@ class FolderWatch:
     """
 
     def __init__(
-        self, folders: Sequence[Path], agent_id: str, task_id: UUID, besides: Path | None = None
+        self,
+        folders: Sequence[Path],
+        agent_id: str,
+        task_id: UUID,
+        cleaner: Cleaner,
+        besides: Path | None = None,
     ) -> None:
         """Remember what lies in the folders now; what lies below `besides` is left alone."""
         self._agent_id = agent_id
         self._task_id = task_id
-        self._watched = [_Watched(folder, besides) for folder in _outermost(folders)]
+        self._cleaner = cleaner
+        self._watched = [
+            _Watched(folder, besides, cleaner.patterns) for folder in _outermost(folders)
+        ]
 
     def follow(self, ended: threading.Event) -> Iterator[Iterator[AnyRecord]]:
         """Records of what has become new, again and again until the end."""
@@ -45,9 +53,10 @@ class FolderWatch:
 
     def warning(self, path: Path, reason: str) -> LogEntry:
         """What is told about a file that could not be recorded."""
-        name = printable(str(path))
+        exact = printable(str(path))
+        name = self._cleaner.text(exact)
         return LogEntry(
-            id=imported_id(str(self._task_id), "left out", name, reason),
+            id=imported_id(str(self._task_id), "left out", exact, reason),
             agent_id=self._agent_id,
             task_id=self._task_id,
             level=Level.WARNING,
@@ -67,7 +76,7 @@ class FolderWatch:
     def _file(self, path: Path, folder: Path) -> Iterator[AnyRecord]:
         try:
             name = path.relative_to(folder.parent)
-            yield upload_of(path, name, self._agent_id, self._task_id)
+            yield upload_of(path, name, self._agent_id, self._task_id, self._cleaner)
         except OSError as error:
             yield self.warning(path, error.strerror or str(error))
 
@@ -92,8 +101,9 @@ class _Seen(NamedTuple):
 class _Watched:
     """One folder, what of it was handed on, and what still changes."""
 
-    def __init__(self, folder: Path, besides: Path | None) -> None:
+    def __init__(self, folder: Path, besides: Path | None, patterns: SecretPatterns) -> None:
         self.folder = folder
+        self._patterns = patterns
         self.trajectories: dict[Path, GrowingTrajectory] = {}
         self._besides = besides
         self._taken = scan(folder, self._is_left)
@@ -138,7 +148,7 @@ class _Watched:
         for parent in reversed(path.relative_to(self.folder).parents):
             item = self.folder / parent
             if item not in self.trajectories and (reader := find_reader(item)):
-                self.trajectories[item] = GrowingTrajectory(item, reader)
+                self.trajectories[item] = GrowingTrajectory(item, reader, self._patterns)
             if item in self.trajectories:
                 self.trajectories[item].note(path, signature)
                 self._waiting.pop(path, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from agentruns.cleaning import SecretPatterns
 from agentruns.models import AnyRecord, Status
 
 
@@ -38,7 +39,7 @@ class TrajectoryReader(Protocol):
     def items(self, folder: Path) -> Iterator[Path]:
         """Every item of this format in the folder, itself included, in order of their paths."""
 
-    def read(
+    def read(  # noqa: PLR0913 - options by name, each with its default
         self,
         item: Path,
         agent_id: str,
@@ -46,6 +47,7 @@ class TrajectoryReader(Protocol):
         *,
         after: int = -1,
         unfinished: Status = Status.INTERRUPTED,
+        patterns: SecretPatterns | None = None,
     ) -> Records:
         """Everything in the item, in order, with equal ids each time; never raises for bad input.
 
@@ -55,4 +57,5 @@ class TrajectoryReader(Protocol):
             task_id: the task they belong to. Without it the first record is their AgentTask.
             after: skip the files up to this number, which were read before.
             unfinished: the status of a run that says it is still running.
+            patterns: what else is a secret, as only the user knows.
         """

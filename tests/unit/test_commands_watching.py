@@ -13,12 +13,14 @@ from uuid import UUID
 
 import pytest
 
+from agentruns.cleaning import Cleaner, SecretPatterns
 from agentruns.commands import changes as changes_module
 from agentruns.commands.left_files import upload_of
 from agentruns.commands.watching import FolderWatch
 from agentruns.models import AnyRecord, LogEntry, ProgressUpdate, Upload
 
 TASK = UUID("00000000-0000-7000-8000-000000000001")
+USUAL = Cleaner()
 EXAMPLES = Path(__file__).parents[2] / "examples"
 REPLAY = EXAMPLES / "replay.py"
 RUN = EXAMPLES / "runs" / "2026-11-23_uitars157b_010146_11c0"
@@ -27,8 +29,10 @@ RUN = EXAMPLES / "runs" / "2026-11-23_uitars157b_010146_11c0"
 class Followed:
     """What a watch has given so far."""
 
-    def __init__(self, *folders: Path, besides: Path | None = None) -> None:
-        self.watch = FolderWatch(folders, "browser-1", TASK, besides=besides)
+    def __init__(
+        self, *folders: Path, besides: Path | None = None, cleaner: Cleaner = USUAL
+    ) -> None:
+        self.watch = FolderWatch(folders, "browser-1", TASK, cleaner, besides=besides)
         self.records: list[AnyRecord] = []
 
     @contextmanager
@@ -151,6 +155,28 @@ def test_links_and_what_they_lead_to_are_left_alone(way: str, tmp_path: Path) ->
     assert followed.rest() == []
 
 
+def test_no_name_and_no_trajectory_brings_a_secret_along(tmp_path: Path) -> None:
+    """Neither one that everybody knows nor one that only the user does."""
+    cleaner = Cleaner(SecretPatterns([r"EMP-[0-9]{6}"]))
+    followed = Followed(tmp_path, cleaner=cleaner)
+    (tmp_path / "EMP-111111.txt").write_text("1")
+    (tmp_path / "sk-abcdefghij0123456789.txt").write_text("2")
+    turn = tmp_path / "EMP-333333" / "turn_000"
+    turn.mkdir(parents=True)
+    (turn.parent / "metadata.json").write_text('{"trajectory_id": "EMP-444444"}')
+    said = '{"model": "m", "response": {"output": [{"type": "message", "content": "EMP-555555"}]}}'
+    (turn / "0000_agent_response.json").write_text(said)
+    (turn / "0001_EMP-666666.png").write_bytes(b"\x89PNG\r\n\x1a\n 1 IEND\xaeB`\x82")
+    followed.rest()
+    told = "\n".join(
+        (record.file if isinstance(record, Upload) else record).model_dump_json()
+        for record in [*followed.records, followed.watch.warning(turn, "so")]
+    )
+    assert "[redacted]" in told
+    assert "EMP-" not in told
+    assert "sk-abc" not in told
+
+
 def test_a_folder_that_became_a_link_leads_nowhere(tmp_path: Path) -> None:
     folder, outside = tmp_path / "folder", tmp_path / "outside"
     (folder / "inner").mkdir(parents=True)
@@ -159,7 +185,7 @@ def test_a_folder_that_became_a_link_leads_nowhere(tmp_path: Path) -> None:
     (folder / "inner").rmdir()
     (folder / "inner").symlink_to(outside)
     with pytest.raises(OSError, match="a link leads there"):
-        upload_of(folder / "inner" / "page.txt", Path("folder/inner/page.txt"), "browser-1", TASK)
+        upload_of(folder / "inner" / "page.txt", Path("folder/page.txt"), "browser-1", TASK, USUAL)
 
 
 def test_a_folder_that_appears_or_is_replaced_is_followed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from agentruns.cleaning import picture_fault, printable
+from agentruns.cleaning import SecretPatterns, picture_fault, printable
 from agentruns.models import Status
 from agentruns.trajectories.cua import metadata as run_metadata
 from agentruns.trajectories.cua.artifact import Artifact
@@ -60,7 +60,7 @@ class CuaReader:
                 inner = (here / name for name in sorted(_names(here), reverse=True))
                 waiting.extend(path for path in inner if _is_folder(path))
 
-    def read(
+    def read(  # noqa: PLR0913 - options by name, each with its default
         self,
         item: Path,
         agent_id: str,
@@ -68,6 +68,7 @@ class CuaReader:
         *,
         after: int = -1,
         unfinished: Status = Status.INTERRUPTED,
+        patterns: SecretPatterns | None = None,
     ) -> Records:
         """Everything in the folder, file by file, so that memory stays flat."""
         listing = list_folder(item)
@@ -75,6 +76,7 @@ class CuaReader:
         yield from listing.problems
         yield from metadata.problems
         run = begin(item, agent_id, task_id, listing, metadata.document)
+        run.patterns = patterns or run.patterns
         yield from _opening(run, metadata, unfinished, is_known=task_id is not None)
         completed = metadata.document.get("status") == "completed"
         del metadata  # it may hold the pictures of the whole run

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from agentruns.cleaning import Picture, SecretPatterns, clean_json, picture_kind, printable
+from agentruns.cleaning import (
+    Picture,
+    SecretPatterns,
+    clean_json,
+    picture_kind,
+    printable,
+    redact,
+)
 from agentruns.models import Bucket, Level, LogEntry, StoredFile, Upload, object_path
 from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.fitting import Document, plain, storable
@@ -126,7 +133,7 @@ class Run(ABC):
             content_type=content_type,
             size_bytes=len(content),
             sha256=sha256,
-            metadata=clean_json({**about, **self.origin(path)}),
+            metadata=redact(clean_json({**about, **self.origin(path)}), self.patterns).value,
             uploaded_at=self.moment.time,
         )
         return Upload(file=file, content=content)
