@@ -35,13 +35,16 @@ def salvage(read: Callable[[Lane, int, int], Sequence[tuple[Any, ...]]]) -> Salv
     """Look for events with `read(lane, after, upto)`, which gives the rows that can be read."""
     found = Salvage()
     for lane in Lane:
-        last, count = _looked_through(lambda after, upto, lane=lane: read(lane, after, upto))  # type: ignore[misc]  # mypy can't infer a lambda with a default
+        last, count = looked_through(lambda after, upto, lane=lane: read(lane, after, upto))  # type: ignore[misc]  # mypy can't infer a lambda with a default
         found.last[lane], found.missing[lane] = last, last - count
     return found
 
 
-def _looked_through(read: Callable[[int, int], Sequence[tuple[Any, ...]]]) -> tuple[int, int]:
-    last = count = start = 0
+def looked_through(
+    read: Callable[[int, int], Sequence[tuple[Any, ...]]], start: int = 0
+) -> tuple[int, int]:
+    """The last event after `start` that can be found, or `start`, and how many there are."""
+    last, count = start, 0
     while start - last < HOPELESS * WINDOW:
         positions = [row[0] for row in read(start, start + WINDOW)]
         last, count, start = max([last, *positions]), count + len(positions), start + WINDOW

@@ -2,11 +2,13 @@
 
 import sqlite3
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from pathlib import Path
 
-from agentruns.spool.damage import Salvage, salvage, set_aside
+from agentruns.spool.damage import Salvage, looked_through, salvage, set_aside
 from agentruns.spool.databases import bring_up_to_date, connect, explained, is_damage
 from agentruns.spool.disk import remove_folder
 from agentruns.spool.events import Event, check, read_record
@@ -14,12 +16,14 @@ from agentruns.spool.lanes import Lane
 from agentruns.spool.layout import EVENTS, SEALED
 
 MIB = 1024 * 1024
+#: So few places without an event are not looked at one by one.
+EMPTY = 8
 READS = {
     lane: f"SELECT position, sequence, kind, payload, checksum FROM {lane} "  # noqa: S608 - our own three names
     "WHERE position > ? AND position <= ?"
     for lane in Lane
 }
-LASTS = {lane: f"SELECT coalesce(max(position), 0) FROM {lane}" for lane in Lane}  # noqa: S608 - as above
+LASTS = {lane: f"SELECT position FROM {lane} ORDER BY position DESC LIMIT 2" for lane in Lane}  # noqa: S608 - as above
 Row = tuple[int, int | None, str, str, int | None]
 
 
@@ -88,15 +92,22 @@ class Segment:
 
     def _last(self, lane: Lane) -> int:
         if self._salvaged:
-            return self._salvaged.last[lane]
+            return self._looked_on(self._salvaged, lane)
         try:
-            return int(self._query(LASTS[lane], ())[0][0])
+            return _without_gap([row[0] for row in self._query(LASTS[lane], ())])
         except FileNotFoundError:  # its folder is made, its file not yet
             return 0
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
             return self._salvage(error).last[lane]
+
+    def _looked_on(self, found: Salvage, lane: Lane) -> int:
+        """Where the events end by now: its session may go on writing behind the damage."""
+        known = found.last[lane]
+        with suppress(FileNotFoundError):  # delivered and removed
+            found.last[lane], _ = looked_through(partial(self._halved, lane), known)
+        return found.last[lane]
 
     def _salvage(self, error: sqlite3.DatabaseError) -> Salvage:
         """Find what is left, and keep a copy of the whole aside."""
@@ -106,7 +117,9 @@ class Segment:
 
     def _rows(self, lane: Lane, after: int, upto: int, max_bytes: int) -> list[Row]:
         try:
-            return self._query(READS[lane], (after, upto), max_bytes)
+            rows = self._query(READS[lane], (after, upto), max_bytes)
+            is_cut = sum(len(row[3]) for row in rows) >= max_bytes
+            return _whole(rows, after, after + len(rows) if is_cut else upto)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -117,7 +130,10 @@ class Segment:
     def _halved(self, lane: Lane, after: int, upto: int) -> list[Row]:
         """The rows that can be read where some can't."""
         try:
-            return self._query(READS[lane], (after, upto))
+            rows = self._query(READS[lane], (after, upto))
+            # What leads astray here need not do so in a part.
+            if len(rows) == upto - after or upto - after <= (1 if rows else EMPTY):
+                return rows
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -149,6 +165,28 @@ class Segment:
         except ValueError as error:
             return Event(self.name, position, sequence, kind, payload, damage=str(error))
         return Event(self.name, position, sequence, kind, payload, record)
+
+
+def _without_gap(last_two: list[int]) -> int:
+    """The last position, which the one before it has to confirm."""
+    last, before = (*last_two, 0, 0)[:2]
+    if last - before not in {0, 1}:
+        raise _positions_missing()
+    return last
+
+
+def _whole(rows: list[Row], after: int, upto: int) -> list[Row]:
+    """The rows, when they are all that lie between these positions."""
+    if [row[0] for row in rows] != list(range(after + 1, upto + 1)):
+        raise _positions_missing()
+    return rows
+
+
+def _positions_missing() -> sqlite3.DatabaseError:
+    # SQLite takes a flipped bit in a position for another position; nobody writes with gaps.
+    error = sqlite3.DatabaseError("positions are missing where events were written without gaps")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _opened(path: Path) -> sqlite3.Connection:

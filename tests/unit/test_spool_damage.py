@@ -1,6 +1,7 @@
 """A damaged spool is read as far as it can be; the rest is kept aside and told."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,42 @@ def test_a_torn_page_costs_only_what_was_on_it(spool: Spool, file: Path, page: i
     assert len(readable) + len(damaged) == 600
     assert {event.damage for event in damaged} == {"it can't be read any more"}
     assert len(events(spool, Lane.FILES)) == 1
+
+
+def test_what_is_written_behind_a_damage_is_read(spool: Spool) -> None:
+    """An agent that still lives does not notice that an old page of its own segment is torn."""
+    session, task = Session(spool), a_task()
+    session.append([a_log(task, f"{number} {'x' * 100}") for number in range(600)])
+    file = segments(spool)[0].path / "events.db"
+    with closing(connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _overwrite(file, 12 * PAGE, b"\xff" * PAGE)
+    damaged = sum(1 for event in events(spool, Lane.LOGS) if event.damage)
+    assert damaged
+    session.append([a_log(task, "later")])
+    session.close()
+    found = events(spool, Lane.LOGS)
+    assert len(found) == 601
+    assert found[-1].record in records(spool, Lane.LOGS)
+    assert sum(1 for event in found if event.damage) == damaged
+
+
+@pytest.mark.parametrize(("number", "costs"), [(300, 20), (599, 1)])
+def test_a_position_with_a_flipped_bit_makes_up_no_events(
+    spool: Spool, file: Path, number: int, costs: int
+) -> None:
+    """SQLite takes it for another position, thousands of events away."""
+    with closing(connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = file.read_bytes()
+    position = number + 1
+    told = bytes([0x80 | position >> 7, position & 0x7F])
+    at = content.rfind(told, 0, content.rindex(f'"{number} x'.encode()))
+    _overwrite(file, at, b"\xff")
+    readable = [event.record for event in events(spool, Lane.LOGS) if event.record]
+    assert 600 - costs <= len(readable) < 600
+    assert len(events(spool, Lane.LOGS)) <= 600
+    assert len(reports(spool.folder)) == 1
 
 
 def test_a_damaged_segment_is_kept_aside_with_a_report(spool: Spool, file: Path) -> None:
