@@ -11,6 +11,9 @@ from agentruns.models import Bucket, StoredFile, Upload, new_id, object_path
 from agentruns.recording.content import HEAD_BYTES, Kind, kind_of
 from agentruns.recording.read_file import read_file
 
+#: No system knows longer ones; a picture as base64 has no place in an error.
+LONGEST_PATH = 4096
+
 
 class Owner(NamedTuple):
     """Whose file it is, and since when."""
@@ -44,6 +47,11 @@ def content_of(given: object, name: str | None = None) -> Content:
     """
     if isinstance(given, bytes | bytearray | memoryview):
         return _of_bytes(bytes(given), name)
+    if isinstance(given, str) and len(given) > LONGEST_PATH:
+        raise ValueError(
+            f"content must be bytes or a path, not a text of {len(given)} characters: "
+            "decode what is base64"
+        )
     if isinstance(given, str | Path):
         return _of_path(Path(given), name)
     raise ValueError(f"content must be bytes or a path, not {type(given).__name__}")

@@ -34,6 +34,10 @@ Call = Callable[[Run], Any]
         (lambda run: run.log("x", level=10), "level must be"),
         (lambda run: run.remember("x", memory_type=""), "memory_type must be a text of 1 to 500"),
         (lambda run: run.screenshot(3), "content must be bytes or a path, not int"),
+        (
+            lambda run: run.screenshot("iVBORw0KGgo" * 1000),
+            "content must be bytes or a path, not a text of 11000 characters",
+        ),
         (lambda run: run.file(None), "content must be bytes or a path, not NoneType"),
         (lambda run: run.file("no/such/file"), "content must be a regular file"),
         (lambda run: run.file("nul\0in it"), "content must be a regular file"),
