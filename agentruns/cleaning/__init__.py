@@ -1,6 +1,7 @@
 """What must not be kept: characters no store takes, secrets, pixels inside JSON. No I/O."""
 
 from agentruns.cleaning.cleaner import Cleaner
+from agentruns.cleaning.open_key import OpenKey
 from agentruns.cleaning.pictures import (
     PICTURE_KINDS,
     PictureKind,
@@ -18,6 +19,7 @@ __all__ = [
     "PICTURE_KINDS",
     "REDACTED",
     "Cleaner",
+    "OpenKey",
     "Picture",
     "PictureKind",
     "Redacted",

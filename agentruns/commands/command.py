@@ -8,10 +8,10 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, cast
 
-from agentruns.cleaning import SecretPatterns
+from agentruns.cleaning import OpenKey, SecretPatterns
 from agentruns.commands.lines import NO_PATTERNS, LineBuffer, Lines, readable
 from agentruns.commands.signals import GRACE_SECONDS, Signals
 from agentruns.models import Level
@@ -86,6 +86,7 @@ class _Stream:
     level: Level
     buffer: LineBuffer
     heard_at: float
+    key: OpenKey = field(default_factory=OpenKey)
 
 
 class _Output:
@@ -148,7 +149,7 @@ class _Output:
         data = os.read(key.fd, CHUNK)
         if not data:
             self._selector.unregister(key.fd)
-        self._hand_on(stream.level, stream.buffer.feed(data) if data else stream.buffer.flush())
+        self._hand_on(stream, stream.buffer.feed(data) if data else stream.buffer.flush())
         return len(data)
 
     def _show_prompts(self, besides: Sequence[selectors.SelectorKey]) -> None:
@@ -157,19 +158,22 @@ class _Output:
             stream: _Stream = key.data
             quiet = time.monotonic() - stream.heard_at > PROMPT_SECONDS
             if quiet and key not in besides:
-                self._hand_on(stream.level, stream.buffer.flush(), unfinished=True)
+                self._hand_on(stream, stream.buffer.flush(), unfinished=True)
 
     def _read_what_is_left(self) -> None:
         """Empty the pipes that a background process still holds, without waiting for it."""
         for key in list(self._selector.get_map().values()):
             stream: _Stream = key.data
             with suppress(BlockingIOError):
-                self._hand_on(stream.level, stream.buffer.feed(os.read(key.fd, CHUNK)))
-            self._hand_on(stream.level, stream.buffer.flush())
+                self._hand_on(stream, stream.buffer.feed(os.read(key.fd, CHUNK)))
+            self._hand_on(stream, stream.buffer.flush())
 
-    def _hand_on(self, level: Level, lines: list[bytes], *, unfinished: bool = False) -> None:
+    def _hand_on(self, stream: _Stream, lines: list[bytes], *, unfinished: bool = False) -> None:
+        if stream.key.is_open or any(b"PRIVATE KEY" in line for line in lines):
+            shown = stream.key.hide([line.decode("latin-1") for line in lines])
+            lines = [line.encode("latin-1") for line in shown]
         if lines:
-            self._on_bytes(level, lines, unfinished)
+            self._on_bytes(stream.level, lines, unfinished)
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

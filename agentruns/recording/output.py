@@ -1,5 +1,6 @@
 """What a block of code writes to its standard streams, read along."""
 
+import io
 import logging
 import sys
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
+from agentruns.cleaning import OpenKey
 from agentruns.models import Level
 from agentruns.recording.forking import begin_anew_in_children
 
@@ -42,26 +44,35 @@ class OutputCapture(AbstractContextManager[None]):
         self._err.stop()
 
 
+class _Nowhere(io.TextIOBase):
+    """Where a process without standard streams, a daemon perhaps, writes to."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class ReadAlong:
     """A stream whose lines are also told to a listener."""
 
     def __init__(self, stream: TextIO, level: Level, name: str, listener: Listener) -> None:
         self.stream = stream
+        self._into = stream or _Nowhere()
         self._level = level
         self._name = name
         self._listener = listener
         self._turn = threading.RLock()
         self._rest = ""
+        self._key = OpenKey()
         self._lost = 0
         self._stopped = False
         begin_anew_in_children(self)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
+        return getattr(self._into, name)
 
     def write(self, text: str) -> int:
         """Write to the stream, then tell the lines that are complete now."""
-        written = self.stream.write(text)
+        written = self._into.write(text)
         if not self._stopped:
             self._take(text)
         return written
@@ -101,7 +112,7 @@ class ReadAlong:
             return
         _BUSY.listening = True
         try:
-            self._listener(self._level, self._name, "\n".join(lines))
+            self._listener(self._level, self._name, "\n".join(self._key.hide(lines)))
         except Exception as error:  # a full spool must not make the agent's print() fail
             self._complain(error)
             self._lost += len(lines)

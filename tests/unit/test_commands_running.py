@@ -238,6 +238,21 @@ def test_a_question_is_shown_while_it_waits_for_an_answer() -> None:
     assert shown[1][2] - shown[0][2] > 0.5
 
 
+def test_a_key_that_comes_line_by_line_is_taken_out_as_a_whole() -> None:
+    """A log that is followed, say, gives its lines one after the other."""
+    body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"
+    _, printed = python(
+        "import time\n"
+        "begin, end = (f'-----{word} PRIVATE KEY-----' for word in ('BEGIN', 'END'))\n"
+        f"for line in ['see:', begin, *['{body}'] * 5, end, 'that was it', '{body}']:\n"
+        "    print(line, flush=True)\n"
+        "    time.sleep(0.12)"
+    )
+    shown = texts(printed)
+    assert set(shown[1:-2]) == {"[redacted]"}
+    assert [shown[0], *shown[-2:]] == ["see:", "that was it", body]
+
+
 def test_what_the_user_calls_a_secret_is_one() -> None:
     printed: list[str] = []
     run_command(

@@ -99,6 +99,36 @@ def test_a_key_of_many_lines_is_taken_out_as_a_whole(run: Run) -> None:
     assert lines(run) == [("info", "[redacted]"), ("info", "done")]
 
 
+def test_a_key_that_is_printed_line_by_line_is_taken_out_as_a_whole(run: Run) -> None:
+    with run.capture_output():
+        print("-----BEGIN RSA PRIVATE KEY-----")
+        print("Proc-Type: 4,ENCRYPTED")
+        print()
+        print("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj")
+        print("-----END RSA PRIVATE KEY-----")
+        print("done")
+    told = [text for _, text in lines(run)]
+    assert set(told[:-1]) == {"[redacted]"}
+    assert told[-1] == "done"
+
+
+def test_the_beginning_of_a_key_alone_hides_no_words(run: Run) -> None:
+    with run.capture_output():
+        print("it begins with -----BEGIN PRIVATE KEY-----")
+        print("and that is all that there is")
+    assert lines(run)[1:] == [("info", "and that is all that there is")]
+
+
+def test_a_process_without_standard_streams_may_print(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with run.capture_output():
+        print("nobody reads this", flush=True)
+    assert sys.stdout is None
+    assert lines(run) == [("info", "nobody reads this")]
+
+
 def test_a_block_inside_another_is_restored_in_any_order(run: Run) -> None:
     before = sys.stdout
     outer, inner = run.capture_output(), run.capture_output()
