@@ -68,6 +68,8 @@ class Segment:
         """
         with self._turns, explained(self._spool):
             upto = min(after + limit, self._last(lane))
+            if upto <= after:  # also when it was delivered and removed meanwhile
+                return []
             rows = {row[0]: row for row in self._rows(lane, after, upto, max_bytes)}
         events: list[Event] = []
         size = 0

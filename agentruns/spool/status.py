@@ -46,7 +46,8 @@ def spool_status(spool: Spool) -> SpoolStatus:
         ]
         return SpoolStatus(
             folder=spool.folder,
-            events=sum(segment.last(lane) - done for segment, lane, done in waiting),
+            # A delivery may remove a segment meanwhile, and then it has nothing that waits.
+            events=sum(max(segment.last(lane) - done, 0) for segment, lane, done in waiting),
             bytes=spool.size(),
             oldest=min(filter(None, (_first_at(*one) for one in waiting)), default=None),
             rejected=ledger.rejected_count(),

@@ -16,6 +16,7 @@ from agentruns.models import AgentTask, AnyRecord, Upload
 from agentruns.spool import (
     Event,
     Lane,
+    Ledger,
     Session,
     Spool,
     SpoolFull,
@@ -271,6 +272,27 @@ def test_a_status_counts_what_waits(spool: Spool, session: Session) -> None:
     assert status.bytes > 10_000
     assert status.oldest == task.status_at
     assert (status.rejected, status.damaged, status.foreign) == (0, 0, [])
+
+
+def test_a_status_bears_a_delivery_at_work(
+    spool: Spool, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It removes what has arrived, also between two looks."""
+    session.append([a_log(a_task()) for _ in range(3)])
+    session._begin_segment()
+    (full, _) = segments(spool)
+    with spool.ledger() as ledger:
+        ledger.acknowledge(Lane.LOGS, {full.name: 3}, {})
+
+    def position(ledger: Ledger, segment: str, lane: Lane) -> int:
+        found = asked(ledger, segment, lane)
+        full.remove()
+        return found
+
+    asked = Ledger.position
+    monkeypatch.setattr(Ledger, "position", position)
+    status = spool_status(spool)
+    assert (status.events, status.oldest) == (0, None)
 
 
 def test_the_environment_says_where_the_spool_is(
