@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 from agentruns.spool.databases import disk_full, explained
-from agentruns.spool.disk import size_of
 from agentruns.spool.errors import SpoolFull
 from agentruns.spool.segment_writer import SegmentWriter
+from agentruns.spool.sizes import SpoolSizes
 from agentruns.spool.spool import Spool
 
 LEAST_BYTES = 1024 * 1024
@@ -29,6 +29,7 @@ class Quota:
             raise ValueError(f"max_bytes is at least {LEAST_BYTES} (1 MiB), or None for no limit")
         self._spool = spool
         self._max = max_bytes
+        self._sizes = SpoolSizes(spool.folder)
         self._others = 0
         self._measured = float("-inf")
 
@@ -74,5 +75,5 @@ class Quota:
         return used + wanted + COMMIT_BYTES + RESERVE_BYTES <= (self._max or 0)
 
     def _measure(self, segment: SegmentWriter) -> None:
-        self._others = max(size_of(self._spool.folder) - segment.size(), 0)
+        self._others = self._sizes.besides(segment.path)
         self._measured = time.monotonic()
