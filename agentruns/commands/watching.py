@@ -40,6 +40,8 @@ class FolderWatch:
         self._watched = [
             _Watched(folder, besides, cleaner.patterns) for folder in _outermost(folders)
         ]
+        #: What was given last of each file, where that can't fail any more.
+        self._given: dict[Path, UUID] = {}
 
     def follow(self, ended: threading.Event) -> Iterator[Iterator[AnyRecord]]:
         """Records of what has become new, again and again until the end."""
@@ -76,7 +78,12 @@ class FolderWatch:
     def _file(self, path: Path, folder: Path) -> Iterator[AnyRecord]:
         try:
             name = path.relative_to(folder.parent)
-            yield upload_of(path, name, self._agent_id, self._task_id, self._cleaner)
+            new = upload_of(path, name, self._agent_id, self._task_id, self._cleaner)
+            # Touched, or written anew as it was: it is there already, and no gap in the order.
+            if self._given.get(path) != new.file.id:
+                yield new
+            if isinstance(new.content, bytes):  # a large one may yet change while it is copied
+                self._given[path] = new.file.id
         except OSError as error:
             yield self.warning(path, error.strerror or str(error))
 

@@ -155,6 +155,16 @@ def test_links_and_what_they_lead_to_are_left_alone(way: str, tmp_path: Path) ->
     assert followed.rest() == []
 
 
+def test_a_file_that_was_only_touched_is_not_given_again(tmp_path: Path) -> None:
+    followed = Followed(tmp_path)
+    (tmp_path / "report.txt").write_text("one")
+    assert followed.rest() == ["report.txt"]
+    os.utime(tmp_path / "report.txt", ns=(1, 1))
+    assert followed.rest() == []
+    (tmp_path / "report.txt").write_text("two")
+    assert followed.rest() == ["report.txt"]
+
+
 def test_no_name_and_no_trajectory_brings_a_secret_along(tmp_path: Path) -> None:
     """Neither one that everybody knows nor one that only the user does."""
     cleaner = Cleaner(SecretPatterns([r"EMP-[0-9]{6}"]))
