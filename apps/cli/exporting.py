@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from agentruns.spool import Rejected, Spool, object_of
+from agentruns.spool.disk import PRIVATE_FOLDER
 
 
 def export_rejected(spool: Spool, refused: Sequence[Rejected], folder: Path) -> None:
     """Write a JSON file an event into a folder, and the object of a file beside it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    # As in the spool: what an agent has seen is not for everybody on the machine.
+    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     for one in refused:
         content = object_of(spool, one)
         if content is not None:

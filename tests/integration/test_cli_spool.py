@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -68,6 +69,7 @@ def test_what_was_refused_is_listed_exported_and_taken_up_again(
     listed = json.loads(run("spool", "rejected", "--export", tmp_path / "out", "--json").stdout)
     (refused,) = listed["rejected"]
     assert (refused["kind"], listed["next"]) == ("ProgressUpdate", None)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
     exported = json.loads((tmp_path / "out" / f"{refused['id']}.json").read_text())
     assert exported["payload"]["task_id"] == str(other.id)
     assert "does not hold" in exported["reason"]
