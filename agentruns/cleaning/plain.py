@@ -3,7 +3,7 @@
 from typing import Any
 
 from agentruns.cleaning.pixels import may_hold_picture
-from agentruns.cleaning.redaction import may_name_a_secret
+from agentruns.cleaning.redaction import is_telling_pair, may_name_a_secret
 from agentruns.cleaning.secret_patterns import SecretPatterns
 from agentruns.cleaning.secret_shapes import redact_text
 from agentruns.cleaning.text import clean_text
@@ -62,6 +62,8 @@ class PlainJson:
         return copied
 
     def _copied_array(self, value: list[Any], depth: int) -> Any:
+        if is_telling_pair(value):
+            return NOT_PLAIN
         copied = [self.copy(item, depth) for item in value]
         return NOT_PLAIN if any(item is NOT_PLAIN for item in copied) else copied
 

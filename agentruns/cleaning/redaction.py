@@ -54,8 +54,14 @@ class _Redaction:
         if isinstance(value, dict):
             return self._object(value, path, depth)
         if isinstance(value, list):
-            return [self.of(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+            return self._array(value, path, depth)
         return value
+
+    def _array(self, value: list[Any], path: str, depth: int) -> list[Any]:
+        if is_telling_pair(value):
+            name = self.of(value[0], f"{path}[0]", depth + 1)
+            return [name, self._noted(value[1], REDACTED, f"{path}[1]")]
+        return [self.of(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
 
     def _object(self, value: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
         harmless: dict[str, Any] = {}
@@ -102,13 +108,20 @@ def _telling_key(key: str, siblings: dict[str, Any]) -> str:
     return name if isinstance(name, str) else key
 
 
+def is_telling_pair(value: list[Any]) -> bool:
+    """Whether this is a header or a cookie as HTTP clients give it: `["Authorization", "..."]`."""
+    if len(value) != 2 or not all(type(part) is str for part in value) or not value[1]:
+        return False
+    return _plain(value[0]).endswith(SECRET_KEYS)
+
+
 def may_name_a_secret(key: str) -> bool:
     """Whether under this key some value would be a secret."""
     return any(_is_secret(key, value) for value in ("longword", [0], 0))
 
 
 def _is_secret(key: str, value: Any) -> bool:
-    plain = re.sub(r"[^a-z0-9]", "", key.lower())
+    plain = _plain(key)
     if isinstance(value, str):
         certain = plain.endswith(SECRET_KEYS) or plain == "pwd"
         likely = plain.endswith(LIKELY_KEYS) and LONG_WORD.match(value)
@@ -116,3 +129,8 @@ def _is_secret(key: str, value: Any) -> bool:
     if isinstance(value, dict | list):
         return bool(value) and plain.endswith(SECRET_KEYS)
     return type(value) in {int, float} and bool(plain.endswith(PASSWORDS) or PIN.search(key))
+
+
+def _plain(key: str) -> str:
+    """The key in small letters, without a number at its end: `password_2` is one as well."""
+    return re.sub(r"[^a-z0-9]", "", key.lower()).rstrip("0123456789")

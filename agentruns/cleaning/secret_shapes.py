@@ -51,7 +51,13 @@ SPOKEN = re.compile(
     rf"(?i)((?:{_SURE}|{_LIKELY})\s?[:=]\s{{1,4}})(?=[^\s\"']{{0,80}}[0-9!@#$%^&*])[^\s\"'\\,]{{6,}}+"
 )
 
-_AFTER_ITS_NAME = (HEADER, QUOTED, ASSIGNED, SPOKEN, BEARER)
+#: --password Tr0ub4dor in command lines.
+OPTION = re.compile(
+    rf"(?i)((?<![A-Za-z0-9-])--[a-z0-9-]{{0,40}}(?:{_SURE}|{_LIKELY})\s{{1,4}})(?![-\[])"
+    r"(?=[^\s\"']{0,80}[0-9!@#$%^&*])[^\s\"'\\,]{6,}+"
+)
+
+_AFTER_ITS_NAME = (HEADER, QUOTED, ASSIGNED, OPTION, SPOKEN, BEARER)
 
 
 def redact_text(text: str) -> str:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from agentruns.cleaning import REDACTED, redact, redact_text
+from agentruns.cleaning import REDACTED, Cleaner, redact, redact_text
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nabc-def\n-----END RSA PRIVATE KEY-----"
@@ -36,6 +36,7 @@ def test_a_secret_is_known_by_its_shape(secret):
         "api_key", "apiKey", "X-Api-Key", "OPENAI_API_KEY", "Authorization", "proxy-authorization",
         "password", "db_password", "passwd", "cookie", "Set-Cookie", "aws_secret_access_key",
         "aws_access_key_id", "access_token", "client_secret", "private_key", "token", "secret",
+        "password1", "api_key_2",
     ],
 )  # fmt: skip
 def test_a_secret_is_known_by_its_key(key):
@@ -57,6 +58,7 @@ def test_a_secret_is_known_by_its_key(key):
         ("https://x.test/?token=hunter2&page=2", "hunter2"),
         ("AWS_SECRET_ACCESS_KEY=hunter2/x", "hunter2/x"),
         ("login with password: hunter2!", "hunter2!"),
+        ("docker login -u me --password hunter2xyz", "hunter2xyz"),
         ("bearer abcdefghijklmnop1234", "abcdefghijklmnop1234"),
     ],
 )
@@ -79,6 +81,7 @@ def test_a_secret_inside_text_is_known_by_what_stands_before_it(text, secret):
         {"text": "Basic understanding of bearer authentication"},
         {"usage": '{"prompt_tokens": 900, "total_tokens": 943}'},
         {"id": "9b2d5e34-50a5-4f0e-a9b5-3a0f6b8a6d1e", "sha256": "a" * 64},
+        "use --password to log in, --token for scripts",
     ],
 )
 def test_what_only_resembles_a_secret_stays(harmless):
@@ -91,6 +94,19 @@ def test_headers_and_cookies_as_name_and_value_are_known():
         {"name": "Authorization", "value": REDACTED},
         {"name": "a", "value": "b"},
     ]
+
+
+@pytest.mark.parametrize("make", [list, tuple])
+def test_headers_and_cookies_as_pairs_are_known(make):
+    headers = [make(("Authorization", "Basic bWU6aHVudGVyMg==")), make(("Accept", "text/html"))]
+    expected = [["Authorization", REDACTED], ["Accept", "text/html"]]
+    assert Cleaner().json({"headers": headers}) == {"headers": expected}
+    assert redact([["Cookie", "a=hunter2"]]).paths == ("[0][1]",)
+
+
+@pytest.mark.parametrize("kept", [["password"], ["Authorization", ""], ["set", "cookies", "x"]])
+def test_a_list_of_words_is_no_header(kept):
+    assert Cleaner().json(kept) == kept
 
 
 def test_a_secret_as_a_key_is_redacted_and_no_value_is_lost():
