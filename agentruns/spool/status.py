@@ -8,6 +8,7 @@ from agentruns.models import AgentTask, ProgressUpdate, Upload
 from agentruns.spool.damage import reports
 from agentruns.spool.events import Event
 from agentruns.spool.lanes import Lane
+from agentruns.spool.ledger import Ledger
 from agentruns.spool.segment import Segment
 from agentruns.spool.spool import Spool
 
@@ -39,22 +40,38 @@ def spool_status(spool: Spool) -> SpoolStatus:
     """
     with spool.ledger() as ledger:
         waiting = [
-            (segment, lane, ledger.position(segment.name, lane))
-            for session in spool.sessions()
-            for segment in session.segments()
-            for lane in Lane
+            _waiting(segment, ledger) for one in spool.sessions() for segment in one.segments()
         ]
         return SpoolStatus(
             folder=spool.folder,
-            # A delivery may remove a segment meanwhile, and then it has nothing that waits.
-            events=sum(max(segment.last(lane) - done, 0) for segment, lane, done in waiting),
+            events=sum(one.events for one in waiting),
             bytes=spool.size(),
-            oldest=min(filter(None, (_first_at(*one) for one in waiting)), default=None),
+            oldest=min(filter(None, (one.oldest for one in waiting)), default=None),
             rejected=ledger.rejected_count(),
             delivering=spool.delivering(),
             damaged=len(reports(spool.folder)),
             foreign=spool.foreign(),
         )
+
+
+class _Waiting(NamedTuple):
+    events: int
+    oldest: datetime | None
+
+
+def _waiting(segment: Segment, ledger: Ledger) -> _Waiting:
+    """What waits in a segment, which is closed again: there may be thousands."""
+    done = {lane: ledger.position(segment.name, lane) for lane in Lane}
+    try:
+        return _Waiting(
+            # A delivery may remove it meanwhile, and then nothing waits.
+            sum(max(segment.last(lane) - done[lane], 0) for lane in Lane),
+            min(
+                filter(None, (_first_at(segment, lane, done[lane]) for lane in Lane)), default=None
+            ),
+        )
+    finally:
+        segment.close()
 
 
 def _first_at(segment: Segment, lane: Lane, done: int) -> datetime | None:

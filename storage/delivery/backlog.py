@@ -15,6 +15,10 @@ MOST_EVENTS = 1000
 MOST_BYTES = {Lane.LOGS: 3 * 2**20, Lane.ROWS: 3 * 2**20, Lane.FILES: 8 * 2**20}
 
 
+#: Where more sessions than these lie, none keeps its files open between two looks.
+MOST_OPEN = 100
+
+
 class Waiting(NamedTuple):
     """A segment with events that are not acknowledged."""
 
@@ -33,10 +37,13 @@ class Backlog:
         #: Where the segments end into which nothing more is written.
         self._ends: dict[str, int] = {}
         self._unreadable: set[str] = set()
+        self._is_crowded = False
 
     def waiting(self) -> Iterator[Waiting]:
         """The segments in which something waits; one that cannot be read holds up no other."""
-        for session in self._spool.sessions():
+        sessions = self._spool.sessions()
+        self._is_crowded = len(sessions) > MOST_OPEN
+        for session in sessions:
             for segment in session.segments():
                 try:
                     last = self._last(session, segment)
@@ -97,7 +104,7 @@ class Backlog:
         last = segment.last(self._lane)
         if is_final:
             self._ends[segment.name] = last
-            self._close(segment)
+        self._close(segment)
         return last
 
     def _tell(self, segment: Segment, error: SpoolError) -> None:
@@ -107,7 +114,7 @@ class Backlog:
 
     def _close(self, segment: Segment) -> None:
         # Thousands of sessions may wait, and a process has a bounded number of open files.
-        if segment.name in self._ends:
+        if self._is_crowded or segment.name in self._ends:
             segment.close()
 
 
