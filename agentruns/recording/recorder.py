@@ -143,9 +143,10 @@ _OPEN: dict[int, Recorder] = {}
 def _close_all() -> None:
     for recorder in list(_OPEN.values()):
         try:
-            recorder.close()
-        except KeyboardInterrupt:  # Ctrl-C ends the waiting only
-            recorder.close(0)
+            try:
+                recorder.close()
+            except KeyboardInterrupt:  # Ctrl-C ends the waiting only
+                recorder.close(0)
         except SpoolError as error:
             log.warning("The recorder of %s could not be closed: %s", recorder.agent_id, error)
 

@@ -14,8 +14,9 @@ import pytest
 import agentruns
 from agentruns import Recorder, Run
 from agentruns.models import AgentTask, LogEntry, Memory, ProgressUpdate, Status
+from agentruns.recording import recorder as recorder_module
 from agentruns.recording import run_clock
-from agentruns.spool import Lane
+from agentruns.spool import Lane, SpoolUnusable
 from tests.unit.spools import acknowledge_all, records
 
 
@@ -389,3 +390,26 @@ def test_the_recorder_never_talks_to_its_own_run(
     finally:
         logging.getLogger().removeHandler(handler)
     assert logs(recorder) == []
+
+
+def test_at_the_end_one_recorder_that_fails_keeps_no_other_from_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when Ctrl-C ended the waiting for the delivery of the first."""
+    first, second = (
+        Recorder("a", spool=tmp_path / name, deliver=False, exit_seconds=0) for name in "ab"
+    )
+    monkeypatch.setattr(recorder_module, "_OPEN", {})
+    for recorder in (first, second):
+        recorder.start_run()
+
+    def close(timeout: float | None = None) -> None:
+        if timeout is None:
+            raise KeyboardInterrupt
+        raise SpoolUnusable("gone")
+
+    monkeypatch.setattr(first, "close", close)
+    recorder_module._close_all()
+    assert second.flush(0).pending == 1
+    monkeypatch.undo()
+    first.close()
