@@ -277,19 +277,19 @@ def test_a_server_that_is_frozen_or_killed_under_load_costs_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120 + 10 * TRIALS)
 def test_a_delivery_killed_at_any_moment_loses_nothing_and_stores_nothing_twice(
     spool: Spool, stores: Stores, agent_id: str
 ) -> None:
     random = Random(11)  # noqa: S311 - moments, not secrets
     tasks: list[AgentTask] = []
-    whole = sum(everything(3000, 300).values())
+    whole, at_work = sum(everything(3000, 300).values()), []
     for _ in range(TRIALS):
         tasks.append(a_task(agent_id))
         written(spool, records_of(tasks[-1], 3000, pictures=300))
         # Moments of its work, not of the clock: a slow machine is hit in the middle as well.
-        _kill_after(random.randint(0, whole // 2), spool)
-    found = sum(sum(stored(stores, task).values()) for task in tasks)
-    assert 0 < found < len(tasks) * whole
+        at_work.append(_killed_after(random.randrange(whole), spool))
+    assert any(at_work)
 
     drained = Delivery(spool, stores.settings).drain()
 
@@ -299,14 +299,16 @@ def test_a_delivery_killed_at_any_moment_loses_nothing_and_stores_nothing_twice(
         assert stored(stores, task) == everything(3000, 300)
 
 
-def _kill_after(events: int, spool: Spool) -> None:
-    """Kill a delivery when so many events have left the spool since it began."""
+def _killed_after(events: int, spool: Spool) -> bool:
+    """Kill a delivery when so many events have left the spool; says whether it was at work."""
     with delivery_process(spool) as process, spool.ledger() as ledger:
         assert process.stderr
         assert "begins" in process.stderr.readline()
         began = _acknowledged(spool, ledger)
         until(lambda: _acknowledged(spool, ledger) - began >= events or process.poll() is not None)
+        at_work = process.poll() is None
         process.send_signal(signal.SIGKILL)
+        return at_work
 
 
 def _acknowledged(spool: Spool, ledger: Ledger) -> int:
