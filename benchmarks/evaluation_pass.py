@@ -73,7 +73,7 @@ def main() -> None:
     wanted.add_argument("--rounds", type=int, default=1)
     tasks, rounds = (arguments := wanted.parse_args()).tasks, arguments.rounds
     with sandbox() as (stores, name):
-        url = stores.settings.required("postgres_url")
+        url = stores.settings.required("postgres_owner_url")
         _fill(url, name, 1, tasks // 10)
         small = _pass_of_its_own(stores.settings, tasks // 10)
         _fill(url, name, tasks // 10 + 1, tasks)

@@ -65,7 +65,9 @@ def _fill(stores: Stores, agent_id: str) -> UUID:
             )
         )
     stores.postgres.store_rows(files=files)
-    with psycopg.connect(stores.settings.required("postgres_url"), autocommit=True) as connection:
+    with psycopg.connect(
+        stores.settings.required("postgres_owner_url"), autocommit=True
+    ) as connection:
         connection.execute(FILL, {"task_id": other.id, "rows": ROWS - len(files)})
         connection.execute("ANALYZE binary_file_metadata")
     return tasks[TASKS // 2].id

@@ -120,7 +120,7 @@ class Raw:
 
     def __init__(self, stores: Stores, agent_id: str) -> None:
         settings = stores.settings
-        self._postgres = psycopg.connect(settings.required("postgres_url"), autocommit=True)
+        self._postgres = psycopg.connect(settings.required("postgres_owner_url"), autocommit=True)
         self._minio: Minio = raw_minio(settings)
         mongo = MongoClient[dict[str, Any]](
             settings.required("mongodb_url"), uuidRepresentation="standard"

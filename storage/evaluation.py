@@ -232,23 +232,28 @@ _Store = Callable[[PgConnection, UUID, _Judging, Sequence[BatchTask]], None]
 def _store_quickly(
     connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[BatchTask]
 ) -> None:
-    if not all(task.is_new for task in tasks):
-        _merge(connection, pass_id, judging, tasks)
-        return
-    same = (str(pass_id), str(utcnow()))
-    with connection.cursor() as cursor, cursor.copy(query("copy_new_verdicts")) as copy:
-        for row in judging.rows(tasks):
-            copy.write_row(same + row)
+    new = all(task.is_new for task in tasks)
+    _store(connection, "store_new_verdicts" if new else "store_verdicts", pass_id, judging, tasks)
 
 
 def _merge(
     connection: PgConnection, pass_id: UUID, judging: _Judging, tasks: Sequence[BatchTask]
 ) -> None:
+    _store(connection, "store_verdicts", pass_id, judging, tasks)
+
+
+def _store(
+    connection: PgConnection,
+    how: str,
+    pass_id: UUID,
+    judging: _Judging,
+    tasks: Sequence[BatchTask],
+) -> None:
     connection.execute(query("make_room_for_verdicts"))
     with connection.cursor() as cursor, cursor.copy(query("copy_verdicts")) as copy:
         for row in judging.rows(tasks):
             copy.write_row(row)
-    connection.execute(query("store_verdicts"), {"pass_id": pass_id, "created_at": utcnow()})
+    connection.execute(query(how), {"pass_id": pass_id, "created_at": utcnow()})
 
 
 def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -16,7 +16,9 @@ from agentruns.models.values import AgentId
 from storage.errors import SettingsError
 
 #: Naming one of these means: the local servers are not meant, not even for the others.
-STORES = frozenset({"MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "MINIO_ENDPOINT"})
+STORES = frozenset(
+    {"MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "POSTGRES_OWNER_URL", "MINIO_ENDPOINT"}
+)
 
 _PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 _HOST = rf"([A-Za-z0-9_%][A-Za-z0-9._%-]*|\[[0-9A-Fa-f:]+\])(:{_PORT})?"
@@ -83,6 +85,8 @@ class Settings(BaseSettings):
     )
     """Agent pattern (`browser-*`) to URL; the first match counts, `mongodb_url` is for the rest."""
     postgres_url: PostgresUrl | None = None
+    postgres_owner_url: PostgresUrl | None = None
+    """The owner of the tables, whom row security hides every row from: for migrations only."""
     minio_endpoint: Endpoint | None = None
     minio_access_key: SecretStr | None = None
     minio_secret_key: SecretStr | None = None

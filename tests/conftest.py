@@ -123,7 +123,11 @@ def stack(clean_environment: None) -> Iterator["Stack"]:
 
 @pytest.fixture
 def settings(
-    stack: "Stack", database_url: str, agent_id: str, monkeypatch: pytest.MonkeyPatch
+    stack: "Stack",
+    database_url: str,
+    owner_url: str,
+    agent_id: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Settings"]:
     """Settings of the servers, with a PostgreSQL database of the test's own.
 
@@ -132,7 +136,8 @@ def settings(
     """
     from storage.settings import load_settings
 
-    for name, value in (stack.environment() | {"POSTGRES_URL": database_url}).items():
+    own = {"POSTGRES_URL": database_url, "POSTGRES_OWNER_URL": owner_url}
+    for name, value in (stack.environment() | own).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AGENTRUNS_HOME", str(stack.home))
     settings = load_settings()
@@ -188,17 +193,29 @@ def writer(stores: "Stores") -> "RecordWriter":
 
 
 @pytest.fixture
-def database_url(stack: "Stack", template_database: str) -> Iterator[str]:
-    """A PostgreSQL database with our schema, for one test."""
+def owner_url(stack: "Stack", template_database: str) -> Iterator[str]:
+    """A PostgreSQL database with our schema, for one test, as its owner reaches it."""
+    with _copy(stack, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(stack: "Stack", owner_url: str) -> str:
+    """The same as the operator reaches it."""
+    return _in_database(stack.environment()["POSTGRES_URL"], owner_url.rpartition("/")[2])
+
+
+@pytest.fixture(scope="module")
+def module_owner_url(stack: "Stack", template_database: str) -> Iterator[str]:
+    """A PostgreSQL database with our schema, for the tests of one module, as its owner."""
     with _copy(stack, template_database) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def module_database_url(stack: "Stack", template_database: str) -> Iterator[str]:
-    """A PostgreSQL database with our schema, for the tests of one module."""
-    with _copy(stack, template_database) as url:
-        yield url
+def module_database_url(stack: "Stack", module_owner_url: str) -> str:
+    """The same as the operator reaches it."""
+    return _in_database(stack.environment()["POSTGRES_URL"], module_owner_url.rpartition("/")[2])
 
 
 @pytest.fixture(scope="session")
@@ -206,7 +223,7 @@ def template_database(stack: "Stack") -> Iterator[str]:
     """A database that has been migrated once, to be copied."""
     from storage.postgres.schema import migrate
 
-    server = stack.environment()["POSTGRES_URL"]
+    server = stack.environment()["POSTGRES_OWNER_URL"]
     name = f"template_{uuid4().hex[:16]}"
     _execute(server, f'CREATE DATABASE "{name}"')
     migrate(_in_database(server, name))
@@ -216,10 +233,13 @@ def template_database(stack: "Stack") -> Iterator[str]:
 
 @contextmanager
 def _copy(stack: "Stack", template: str) -> Iterator[str]:
-    server = stack.environment()["POSTGRES_URL"]
+    server = stack.environment()["POSTGRES_OWNER_URL"]
     name = f"test_{uuid4().hex[:16]}"
     _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield _in_database(server, name)
+    url = _in_database(server, name)
+    _execute(url, "SELECT let_components_in()")
+    yield url
+    _forget_keys(url)
     _drop(server, name)
 
 
@@ -247,6 +267,18 @@ def _drop(server: str, name: str) -> None:
     for attempt in stamina.retry_context(on=psycopg.errors.InsufficientPrivilege, attempts=20):
         with attempt:
             _execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _forget_keys(url: str) -> None:
+    """Drop the roles of the agents that a test let in; they are the cluster's."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT to_regclass('agent_keys')").fetchone() == (None,):
+            return
+        for (key,) in connection.execute("SELECT key_id FROM agent_keys").fetchall():
+            connection.execute(b"SELECT revoke_agent_key($$%s$$)" % key.encode())
+            connection.execute(b'DROP ROLE IF EXISTS "%s"' % key.encode())
 
 
 def _in_database(url: str, name: str) -> str:

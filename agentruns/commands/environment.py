@@ -7,7 +7,10 @@ from uuid import UUID
 #: Ours: the addresses and credentials of the stores, also where they are kept in files.
 SECRET_NAMES = frozenset(
     f"{name}{suffix}"
-    for name in ("MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "AGENTRUNS_ENV")
+    for name in (
+        *("MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "POSTGRES_OWNER_URL"),
+        "AGENTRUNS_ENV",
+    )
     for suffix in ("", "_FILE")
 )
 #: `PREFECT__` names the flow run around the command; a flow inside it is not that run.

@@ -20,6 +20,6 @@ def deploy(*, terminal: GivenTerminal) -> Answer:
         from storage import load_settings
         from storage.postgres.schema import migrate
 
-        migrate(load_settings().required("postgres_url"))
+        migrate(load_settings().required("postgres_owner_url"))
         names = deploy_flows()
     return Answer({"deployments": names}, "\n".join(names))

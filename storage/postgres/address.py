@@ -1,6 +1,7 @@
 """Reading a PostgreSQL URL without ever repeating it."""
 
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -38,6 +39,14 @@ def parameters(url: str, statement_seconds: float) -> dict[str, Any]:
         raise SettingsError(_MALFORMED)
     options = f"{given.get('options') or ''} {_session_settings(statement_seconds)}".strip()
     return {**_DEFAULTS, **given, "options": options}
+
+
+def with_login(url: str, role: str, password: str) -> str:
+    """The same database for another role."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    login = f"{quote(role, safe='')}:{quote(password, safe='')}"
+    return parts._replace(netloc=f"{login}@{place}").geturl()
 
 
 def _torn(given: dict[str, Any]) -> bool:

@@ -9,6 +9,19 @@ from storage.postgres.deadline import connect
 from storage.postgres.errors import translated
 
 _SECONDS = 10.0
+#: An agent that held the lock of evaluation passes, or of migrations, would stop them for all.
+_KEEP_AGENTS_OFF_LOCKS = """
+DO $$
+DECLARE
+    lock regprocedure;
+BEGIN
+    FOR lock IN SELECT oid FROM pg_proc WHERE proname ~ '^pg_(try_)?advisory_(xact_)?lock' LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {role} WITH GRANT OPTION', lock);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', lock);
+    END LOOP;
+END
+$$
+"""
 
 
 def ensure_database(superuser_url: str, *, role: str, password: str, database: str) -> None:
@@ -27,6 +40,11 @@ def ensure_database(superuser_url: str, *, role: str, password: str, database: s
                 )
             )
         _keep_others_out(connection, database)
+    # What is copied from the template later has it, too.
+    for each in ("template1", database):
+        with translated(), connect(superuser_url, _SECONDS, dbname=each) as connection:
+            statement = sql.SQL(_KEEP_AGENTS_OFF_LOCKS).format(role=sql.Identifier(role))
+            connection.execute(statement)
 
 
 def server_version(url: str, seconds: float) -> str:

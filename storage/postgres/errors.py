@@ -33,6 +33,7 @@ _REASONS = {
     "couldn't get a connection": "no connection became free in time",
     "statement timeout": "a statement took too long",
     "too many clients": "it has no connection left",
+    "too many connections": "its role has no connection left",
     "starting up": "it is still starting",
     "deadlock": "two writers were in each other's way",
     "No space left": "its disk is full",

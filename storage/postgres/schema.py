@@ -30,6 +30,8 @@ _CHECK_SECONDS = 10.0
 def migrate(url: str) -> None:
     """Bring the database to the newest revision; harmless when it is there, or when two try.
 
+    The URL is the owner's: nobody else may change tables, and make roles.
+
     Raises:
         SchemaMismatch: when the database is newer than this code.
     """
@@ -38,6 +40,7 @@ def migrate(url: str) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         refuse_newer(current_revision(_driver(connection)))
         command.upgrade(_config(connection), "head")
+        connection.exec_driver_sql("SELECT let_components_in()")
 
 
 def check(url: str) -> None:

@@ -230,7 +230,7 @@ def own(short_folders: Path) -> Iterator[Stack]:
     """Servers that may be frozen and killed."""
     stack = Stack(short_folders / "own")
     stack.up(prefect=False)
-    migrate(stack.environment()["POSTGRES_URL"])
+    migrate(stack.environment()["POSTGRES_OWNER_URL"])
     yield stack
     stack.reset()
 

@@ -67,7 +67,7 @@ def counts(stores: Stores, records: list[AnyRecord]) -> dict[str, int]:
     agent_id = task.agent_id
     with stores.postgres.connection() as connection:
         rows = {
-            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # type: ignore[index,arg-type]  # count(*) gives a row  # noqa: S608
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # type: ignore[index,arg-type]  # count(*) gives a row
             for table in ("tasks", "task_progress", "binary_file_metadata")
         }
     return rows | {

@@ -149,8 +149,8 @@ def poisons(task: AgentTask) -> list[AnyRecord]:
 WORDS = [
     "at most 16 MB",
     "at most 16 MB",
-    "task_progress_task_id_fkey",
-    "binary_file_metadata_task_id_fkey",
+    "progress_of_own_task",
+    "file_of_own_task",
     "its object is not in the spool",
     "not the one with SHA-256",
 ]

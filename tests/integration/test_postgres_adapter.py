@@ -256,7 +256,7 @@ def test_a_percentage_out_of_range_keeps_nothing(postgres, task, percent):
 
 
 def test_progress_of_an_unknown_task_is_rejected(postgres, agent_id):
-    with pytest.raises(RecordRejected, match="task_progress_task_id_fkey"):
+    with pytest.raises(RecordRejected, match="progress_of_own_task"):
         postgres.add_progress_update(new_id(), agent_id, 1)
 
 

@@ -97,7 +97,7 @@ def by_id(records):
 def test_one_refused_record_keeps_the_whole_batch_out(postgres, agent_id, count):
     batch = records_of(agent_id, count)
     batch["progress"].append(ProgressUpdate(task_id=new_id(), agent_id=agent_id))
-    with pytest.raises(RecordRejected, match="task_progress_task_id_fkey"):
+    with pytest.raises(RecordRejected, match="progress_of_own_task"):
         postgres.store_rows(**batch)
     assert everything(postgres) == [[], [], [], []]
 

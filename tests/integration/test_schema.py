@@ -13,10 +13,10 @@ from storage.postgres.schema import check, migrate
 
 
 @pytest.fixture
-def empty_database(database_url):
-    with psycopg.connect(database_url) as connection:
+def empty_database(owner_url):
+    with psycopg.connect(owner_url) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    return database_url
+    return owner_url
 
 
 def schema_of(url):
@@ -39,10 +39,10 @@ def test_migrating_an_empty_database_gives_the_schema_of_this_code(empty_databas
     check(empty_database)
 
 
-def test_migrating_again_changes_nothing(database_url):
-    before = schema_of(database_url)
-    migrate(database_url)
-    assert schema_of(database_url) == before
+def test_migrating_again_changes_nothing(owner_url):
+    before = schema_of(owner_url)
+    migrate(owner_url)
+    assert schema_of(owner_url) == before
 
 
 def test_two_migrations_at_once_do_the_work_once(empty_database):
@@ -68,21 +68,21 @@ def test_every_revision_has_one_sql_file_and_follows_the_one_before():
     assert list(REVISIONS) == [f"{number:04}" for number in range(1, len(REVISIONS) + 1)]
 
 
-def test_a_newer_schema_is_refused_by_everybody(database_url):
-    set_revision(database_url, "9007")
+def test_a_newer_schema_is_refused_by_everybody(owner_url, database_url):
+    set_revision(owner_url, "9007")
     said = f"The database has schema 9007, this agentruns knows up to {HEAD}: update agentruns."
     with pytest.raises(SchemaMismatch, match=said):
         check(database_url)
     with pytest.raises(SchemaMismatch, match=said):
-        migrate(database_url)
+        migrate(owner_url)
     with closing(PostgresAdapter(database_url)) as postgres:
         with pytest.raises(SchemaMismatch, match=said):
             postgres.get_tasks()
         assert postgres.health_check().detail == said
 
 
-def test_an_older_schema_is_refused_with_the_way_out(database_url):
-    set_revision(database_url, "0000")
+def test_an_older_schema_is_refused_with_the_way_out(owner_url, database_url):
+    set_revision(owner_url, "0000")
     with (
         closing(PostgresAdapter(database_url)) as postgres,
         pytest.raises(SchemaMismatch, match="run 'agentruns up' or 'agentruns deploy'"),
@@ -96,6 +96,35 @@ def test_a_database_without_schema_is_refused_with_the_way_out(empty_database):
         pytest.raises(SchemaMismatch, match="no schema yet"),
     ):
         postgres.get_tasks()
+
+
+OLD_ROWS = """
+INSERT INTO tasks (id, agent_id, title, status, status_at, created_at)
+VALUES ('00000000-0000-0000-0000-000000000001', 'a', 'x', 'pending', now(), now());
+INSERT INTO task_progress (id, task_id, agent_id, "timestamp")
+SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', agent_id, now()
+FROM unnest(%s::text[]) AS agent_id
+"""
+
+
+@pytest.mark.parametrize("others", [[], ["b"]], ids=["as they should be", "of another agent"])
+def test_rows_from_before_row_security_are_kept_and_new_ones_are_checked(
+    empty_database, database_url, others
+):
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num text PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0003')")
+        for revision in ("0001", "0002", "0003"):
+            connection.execute(REVISIONS[revision].read_text())
+        with psycopg.ClientCursor(connection) as cursor:
+            cursor.execute(OLD_ROWS, [["a", *others]])
+    migrate(empty_database)
+    with closing(PostgresAdapter(database_url)) as postgres:
+        (task,) = postgres.get_tasks()
+        assert len(postgres.get_task_progress(task.id)) == 1 + len(others)
+        with pytest.raises(RecordRejected, match="progress_of_own_task"):
+            postgres.add_progress_update(task.id, "b")
+        assert postgres.add_progress_update(task.id, "a")
 
 
 def test_a_failing_revision_leaves_the_database_as_it_was(empty_database):

@@ -83,7 +83,7 @@ class TestWithPrefect:
         secrets = [part for part in credentials.split('"') if len(part) == 40]
         processes = processes_of(whole)
 
-        assert len(secrets) == 6
+        assert len(secrets) == 9
         assert len(processes) >= 6
         for process in processes:
             assert not any(secret in " ".join(process.cmdline()) for secret in secrets)
@@ -163,7 +163,8 @@ def test_the_environment_has_what_the_stores_and_prefect_need(stack):
         line.split("=", 1) for line in (stack.home / "stack.env").read_text().splitlines()
     )
     assert set(environment) == {
-        "MONGODB_URL", "POSTGRES_URL", "MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY",
+        "MONGODB_URL", "POSTGRES_URL", "POSTGRES_OWNER_URL", "MINIO_ENDPOINT",
+        "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY",
         "MINIO_SECURE", "PREFECT_API_URL", "PREFECT_API_AUTH_STRING",
     }  # fmt: skip
 

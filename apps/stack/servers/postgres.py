@@ -6,9 +6,11 @@ from apps.stack.ports import LOOPBACK
 from apps.stack.postgres_home import PostgresHome
 from apps.stack.postgres_programs import PostgresPrograms, find_postgres
 from apps.stack.servers.server import Program, Server
+from storage.access.roles import role_of
 from storage.postgres.bootstrap import ensure_database, server_version
 
-USER = "agentruns"
+OWNER = "agentruns"
+OPERATOR, EVALUATOR, FRONTEND = "operator", "evaluator", "frontend"
 SUPERUSER = "postgres"
 DATABASE = "agentruns"
 
@@ -21,8 +23,27 @@ class PostgresServer(Server):
 
     @property
     def url(self) -> str:
-        """How to reach our database as its owner."""
-        return f"postgresql://{USER}:{self.site.credentials.postgres_password}@{self.address}/{DATABASE}"
+        """How to reach our database as its operator."""
+        return self.url_of(OPERATOR)
+
+    @property
+    def owner_url(self) -> str:
+        """How to reach it as its owner, who sees no row: for migrations only."""
+        return self._url(OWNER, self.site.credentials.postgres_password)
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """The password of each component that has a role of its own."""
+        credentials = self.site.credentials
+        return {
+            OPERATOR: credentials.postgres_operator_password,
+            EVALUATOR: credentials.postgres_evaluator_password,
+            FRONTEND: credentials.postgres_frontend_password,
+        }
+
+    def url_of(self, component: str) -> str:
+        """How to reach our database as one of the components."""
+        return self._url(role_of(component), self.passwords[component])
 
     def program(self) -> Program:
         """Create its data when there is none."""
@@ -47,7 +68,7 @@ class PostgresServer(Server):
         superuser = f"{SUPERUSER}:{self.site.credentials.postgres_superuser_password}"
         ensure_database(
             f"postgresql://{superuser}@{self.address}/postgres",
-            role=USER,
+            role=OWNER,
             password=self.site.credentials.postgres_password,
             database=DATABASE,
         )
@@ -55,6 +76,9 @@ class PostgresServer(Server):
     def version(self, seconds: float) -> str:
         """What the server says of itself."""
         return server_version(self.url, seconds)
+
+    def _url(self, role: str, password: str) -> str:
+        return f"postgresql://{role}:{password}@{self.address}/{DATABASE}"
 
     def _command(self, found: PostgresPrograms, data: Path) -> tuple[str, ...]:
         options = {

@@ -120,15 +120,8 @@ CROSS JOIN LATERAL (
 ) AS files
 ORDER BY task.agent_id, task.id;
 
--- name: copy_new_verdicts!
--- The quick way for the verdicts on tasks that have none.
-COPY evaluations (
-    pass_id, created_at, id, task_id, agent_id, scorer, scorer_version, score,
-    report, metrics, evidence_digest, evidence_at
-) FROM STDIN;
-
 -- name: make_room_for_verdicts!
--- Where the verdicts of a batch wait for `store_verdicts`.
+-- Where the verdicts of a batch wait: a table with row security takes no COPY.
 CREATE TEMP TABLE IF NOT EXISTS incoming_verdicts (
     id uuid, task_id uuid, agent_id text, scorer text, scorer_version text, score float8,
     report text, metrics jsonb, evidence_digest text, evidence_at timestamptz
@@ -137,6 +130,17 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_verdicts (
 -- name: copy_verdicts!
 -- The way into that table.
 COPY incoming_verdicts FROM STDIN;
+
+-- name: store_new_verdicts!
+-- The quick way for the verdicts on tasks that have none.
+WITH incoming AS (DELETE FROM incoming_verdicts RETURNING *)
+INSERT INTO evaluations (
+    id, task_id, agent_id, pass_id, scorer, scorer_version, score, report, metrics,
+    evidence_digest, evidence_at, created_at
+)
+SELECT id, task_id, agent_id, :pass_id, scorer, scorer_version, score, report, metrics,
+    evidence_digest, evidence_at, :created_at
+FROM incoming;
 
 -- name: store_verdicts!
 -- New verdicts; one on equal evidence stays, and covers the newer moment as well.

@@ -1,0 +1,1 @@
+"""Who may get at which store: keys of agents, passwords of components."""

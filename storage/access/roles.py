@@ -1,0 +1,11 @@
+"""The components that have a role of their own in PostgreSQL."""
+
+from typing import Literal, get_args
+
+Component = Literal["operator", "evaluator", "frontend"]
+COMPONENTS: tuple[Component, ...] = get_args(Component)
+
+
+def role_of(component: str) -> str:
+    """The PostgreSQL role that a component logs in with."""
+    return f"agentruns_{component}"
