@@ -16,6 +16,7 @@ NAMES = (
     "recorder_cost",
     "delivery",
     "record_writer",
+    "row_security",
     "metadata_query",
     "evaluation_pass",
 )
