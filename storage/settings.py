@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     minio_endpoint: Endpoint | None = None
     minio_access_key: SecretStr | None = None
     minio_secret_key: SecretStr | None = None
+    minio_signing_access_key: SecretStr | None = None
+    """The key that signs URLs, which show it; it should be able to read screenshots only."""
+    minio_signing_secret_key: SecretStr | None = None
     minio_secure: bool = True
     minio_region: Annotated[str, AfterValidator(_region)] = "us-east-1"
     minio_public_endpoint: Endpoint | None = None
@@ -103,6 +106,22 @@ class Settings(BaseSettings):
     def public_secure(self) -> bool:
         """Whether presigned URLs begin with https."""
         return self.minio_secure if self.minio_public_secure is None else self.minio_public_secure
+
+    @property
+    def signing_key(self) -> str:
+        """The key that signs URLs: the frontend's, else our own."""
+        return self.required(f"minio_{self._signing}access_key")
+
+    @property
+    def signing_secret(self) -> str:
+        """The secret of `signing_key`."""
+        return self.required(f"minio_{self._signing}secret_key")
+
+    @property
+    def _signing(self) -> str:
+        # One of the two names both, so that the key and the secret cannot be those of two users.
+        own = self.minio_signing_access_key or self.minio_signing_secret_key
+        return "signing_" if own else ""
 
     def required(self, name: str) -> str:
         """The value of a setting that the caller cannot do without.

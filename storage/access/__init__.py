@@ -1,1 +1,7 @@
-"""Who may get at which store: keys of agents, passwords of components."""
+"""Who may do what: keys of agents and passwords of components, made and taken back."""
+
+from storage.access.agents import Agent, KeyState
+from storage.access.keys import AgentKey
+from storage.access.provisioning import Provisioning
+
+__all__ = ["Agent", "AgentKey", "KeyState", "Provisioning"]

@@ -154,23 +154,35 @@ class MinIOAdapter(Closable):
             return details(self._client, Bucket(bucket).value, checked_path(path))
 
     def list(self, bucket: Bucket | str, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Every object whose name begins like this, in the order of names, as it is consumed."""
+        """Every object whose name begins like this, in the order of names, as it is consumed.
+
+        Only the operator's key may list: MinIO cannot keep an agent that lists to its own prefix.
+        """
         page = self._names(Bucket(bucket), prefix, None)
         while page:
             yield from page
             page = () if is_last(page) else self._names(Bucket(bucket), prefix, page[-1].path)
 
     def get_presigned_url(
-        self, bucket: Bucket | str, path: str, expires_seconds: int = 3600
+        self,
+        bucket: Bucket | str,
+        path: str,
+        expires_seconds: int = 3600,
+        *,
+        content_type: str | None = None,
     ) -> str:
-        """A URL with which a browser may read this object, and nothing else, for that long."""
+        """A URL with which a browser may read this object, and nothing else, for that long.
+
+        The object is shown as `content_type`, from its row, when that is an image's; without a row,
+        as the image that its name tells; else it is downloaded.
+        """
         if not 1 <= expires_seconds <= _WEEK:
             raise ValueError(f"expires_seconds must be between 1 and {_WEEK}, a week")
         return self._signer.presigned_get_object(
             Bucket(bucket).value,
             checked_path(path),
             expires=timedelta(seconds=expires_seconds),
-            response_headers=dict(response_headers(path)),
+            response_headers=dict(response_headers(path, content_type)),
         )
 
     @retried
@@ -181,11 +193,11 @@ class MinIOAdapter(Closable):
             AccessDenied: when it does not accept the key.
             StoreUnavailable: when it is away.
         """
-        return probe(self._client, self._address, self._agent_id)
+        return probe(self._client, self._address)
 
     def health_check(self) -> Health:
         """Whether the object store answers; never raises, never hangs."""
-        return timed_health("minio", lambda: probe(self._client, self._address, self._agent_id))
+        return timed_health("minio", lambda: probe(self._client, self._address))
 
     def close(self) -> None:
         """Close every connection; the next use opens them again."""

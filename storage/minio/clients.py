@@ -21,7 +21,7 @@ def client(settings: Settings) -> Minio:
         secret_key=settings.required("minio_secret_key"),
         secure=settings.minio_secure,
         region=settings.minio_region,
-        http_client=_http(),
+        http_client=pool(),
     )
 
 
@@ -29,14 +29,15 @@ def signer(settings: Settings) -> Minio:
     """Signs for the address that browsers reach; with the region given it never connects."""
     return Minio(
         settings.minio_public_endpoint or settings.required("minio_endpoint"),
-        access_key=settings.required("minio_access_key"),
-        secret_key=settings.required("minio_secret_key"),
+        access_key=settings.signing_key,
+        secret_key=settings.signing_secret,
         secure=settings.public_secure,
         region=settings.minio_region,
     )
 
 
-def _http() -> urllib3.PoolManager:
+def pool() -> urllib3.PoolManager:
+    """Connections with deadlines."""
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         maxsize=16,

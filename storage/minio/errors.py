@@ -1,10 +1,17 @@
 """Errors of the MinIO client, told in our words."""
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from xml.etree.ElementTree import ParseError
 
-from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.error import (
+    InvalidResponseError,
+    MinioAdminException,
+    MinioException,
+    S3Error,
+    ServerError,
+)
 from urllib3.exceptions import HTTPError, SSLError
 
 from storage.errors import (
@@ -46,6 +53,9 @@ def translated(address: str) -> Iterator[None]:
         yield
     except S3Error as error:
         raise _answered(error, address) from error
+    except MinioAdminException as error:
+        # `from None`: it quotes the whole answer.
+        raise _administered(error, address) from None
     except InvalidResponseError as error:
         # The status is the only part of a foreign answer worth telling.
         raise _foreign(error, address) from None
@@ -79,6 +89,23 @@ def _answered(error: S3Error, address: str) -> StorageError:
         return _unable(code, address)
     kind, sentence = _MEANINGS.get(
         code, (StorageError, "MinIO at {address} refused the request ({code}).")
+    )
+    return kind(sentence.format(address=address, code=code))
+
+
+def admin_code(error: MinioAdminException) -> str:
+    """What MinIO's admin API calls its refusal."""
+    with suppress(ValueError):
+        return str(json.loads(error._body).get("Code"))  # noqa: SLF001 - no public name for it
+    return f"HTTP {error._code}"  # noqa: SLF001 - no public name for it
+
+
+def _administered(error: MinioAdminException, address: str) -> StorageError:
+    code = admin_code(error)
+    if error._code.startswith("5"):  # noqa: SLF001 - no public name for it
+        return _unable(code, address)
+    kind, sentence = _MEANINGS.get(
+        code, (StorageError, "MinIO at {address} refused to change rights ({code}).")
     )
     return kind(sentence.format(address=address, code=code))
 

@@ -110,11 +110,11 @@ def is_last(page: Sequence[ObjectInfo]) -> bool:
     return len(page) < _PAGE
 
 
-def response_headers(path: str) -> dict[str, str]:
-    """What a presigned URL makes the store answer: an image by its name, all else a download."""
-    image = IMAGES.get(PurePosixPath(path).suffix)
-    if image:
-        return {"response-content-type": image, "response-content-disposition": "inline"}
+def response_headers(path: str, content_type: str | None = None) -> dict[str, str]:
+    """What a presigned URL makes the store answer: an image is shown, all else a download."""
+    told = content_type or IMAGES.get(PurePosixPath(path).suffix)
+    if told and told in IMAGES.values():
+        return {"response-content-type": told, "response-content-disposition": "inline"}
     return {
         "response-content-type": UNKNOWN,
         "response-content-disposition": "attachment",

@@ -161,8 +161,7 @@ class MongoAdapter(Closable):
 
     def health_check(self) -> Health:
         """Whether every cluster that this adapter needs answers; never raises, never hangs."""
-        urls = [self._clusters.url(self._agent_id)] if self._agent_id else None
-        return timed_health("mongodb", lambda: probe(self._clusters, urls))
+        return timed_health("mongodb", lambda: probe(self._clusters, self._agent_id))
 
     def close(self) -> None:
         """Close every connection."""
