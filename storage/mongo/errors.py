@@ -11,6 +11,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
     WTimeoutError,
 )
 
@@ -34,6 +35,9 @@ def translated(address: str) -> Iterator[None]:
     try:
         yield
     except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
+        # A driver that was refused looks at the server again, for seconds, before it answers so.
+        if isinstance(error, ServerSelectionTimeoutError) and "AuthenticationFailed" in str(error):
+            raise _denied(address) from error
         raise StoreUnavailable(
             f"MongoDB at {address} gives no answer; see whether it runs and can be reached."
         ) from error
@@ -53,12 +57,16 @@ def translated(address: str) -> Iterator[None]:
 
 def _refused(error: OperationFailure, address: str) -> StorageError:
     if error.code in DENIED:
-        return AccessDenied(
-            f"MongoDB at {address} refuses this user; check name, password and rights in its URL."
-        )
+        return _denied(address)
     if error.code in PASSING or error.has_error_label("RetryableWriteError"):
         return StoreUnavailable(f"MongoDB at {address} cannot work now ({_name(error)}).")
     return StorageError(f"MongoDB at {address} refused the command ({_name(error)}).")
+
+
+def _denied(address: str) -> AccessDenied:
+    return AccessDenied(
+        f"MongoDB at {address} refuses this user; check name, password and rights in its URL."
+    )
 
 
 def _name(error: OperationFailure) -> str:
