@@ -1,5 +1,6 @@
 """The adapters work with the credentials of one agent, of the evaluator and of the frontend."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -13,7 +14,7 @@ from agentruns.models import LogEntry, Memory, new_id
 from storage.access.keys import AgentKey, new_key
 from storage.access.minio import MinioAccess
 from storage.access.mongo import EVALUATOR, MongoAccess
-from storage.errors import AccessDenied, RecordNotFound
+from storage.errors import AccessDenied, RecordNotFound, StoreUnavailable
 from storage.minio import MinIOAdapter, make_buckets
 from storage.mongo import MongoAdapter
 from storage.mongo.clients import address
@@ -162,3 +163,18 @@ def test_a_frontend_is_well_when_it_can_show_screenshots(accounts: Accounts, age
     accounts.minio.ensure_frontend(name, secret)
     key = {"minio_access_key": SecretStr(name), "minio_secret_key": SecretStr(secret)}
     assert MinIOAdapter(settings=accounts.settings.model_copy(update=key)).health_check().healthy
+
+
+@pytest.mark.parametrize("store", ["mongo", "minio"])
+def test_provisioning_a_store_that_is_away_says_so_in_time(
+    settings: Settings, agent_id: str, store: str
+) -> None:
+    key = new_key(agent_id)
+    away = settings.model_copy(update={"minio_endpoint": "127.0.0.1:1"})
+    with MongoAccess("mongodb://someone:secret@127.0.0.1:1") as mongo:
+        access: Any = mongo if store == "mongo" else MinioAccess(away)
+        start = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1 gives no answer") as told:
+            access.grant(key)
+    assert time.monotonic() - start < 15
+    assert key.secret.get_secret_value() not in str(told.value)

@@ -199,6 +199,22 @@ def test_urls_are_signed_for_https_as_the_store_speaks_it_unless_said_otherwise(
     assert load_settings().public_secure is True
 
 
+def test_urls_are_signed_by_the_signing_key_and_never_with_half_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("ACCESS_KEY", "own"), ("SECRET_KEY", "own-secret")):
+        monkeypatch.setenv(f"MINIO_{name}", value)
+    assert (load_settings().signing_key, load_settings().signing_secret) == ("own", "own-secret")
+    monkeypatch.setenv("MINIO_SIGNING_ACCESS_KEY", "signs")
+    with pytest.raises(SettingsError, match="MINIO_SIGNING_SECRET_KEY is not set"):
+        _ = load_settings().signing_secret
+    monkeypatch.setenv("MINIO_SIGNING_SECRET_KEY", "signs-secret")
+    assert (load_settings().signing_key, load_settings().signing_secret) == (
+        "signs",
+        "signs-secret",
+    )
+
+
 @pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize("name", ["missing.env", "."])
 def test_a_chosen_env_file_that_is_not_there_never_leads_to_other_stores(

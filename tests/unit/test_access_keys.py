@@ -1,0 +1,69 @@
+"""A key's names and secret, and the rights that go with it."""
+
+import json
+import re
+
+import pytest
+from pydantic import SecretStr
+
+from storage.access.keys import AgentKey, checked_key_id, new_key
+from storage.access.matrix import rights
+
+HOSTILE = [
+    "",
+    "key_",
+    "key_0123",
+    "KEY_0123456789abcdef",
+    "key_0123456789abcdef\n",
+    "root",
+    "key_*",
+]
+
+
+def test_two_keys_of_an_agent_have_nothing_in_common_but_the_agent() -> None:
+    first, second = new_key("browser-1"), new_key("browser-1")
+    assert first.agent_id == second.agent_id
+    assert first.key_id != second.key_id
+    assert first.secret != second.secret
+    assert first.minio_access_key != second.minio_access_key
+
+
+def test_the_name_in_minio_follows_from_the_secret_and_is_no_part_of_it() -> None:
+    key = new_key("browser-1")
+    same = AgentKey(key_id="key_0123456789abcdef", agent_id="other", secret=key.secret)
+    assert same.minio_access_key == key.minio_access_key
+    assert key.minio_access_key not in key.secret.get_secret_value()
+    assert re.fullmatch("[0-9a-f]{20}", key.minio_access_key)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_else_is_the_id_of_a_key(name: str) -> None:
+    with pytest.raises(ValueError, match="is not the id of a key"):
+        checked_key_id(name)
+    with pytest.raises(ValueError, match="is not the id of a key"):
+        AgentKey(key_id=name, agent_id="browser-1", secret=SecretStr("s" * 40))
+
+
+def test_a_refused_key_does_not_tell_its_secret() -> None:
+    with pytest.raises(ValueError, match="agent id") as refused:
+        AgentKey(key_id="key_0123456789abcdef", agent_id="A", secret=SecretStr("very-secret"))
+    assert "very-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["minio-agent", "minio-agent-append-only"])
+def test_an_agent_s_policy_allows_only_what_lies_below_its_own_name_and_a_slash(kind: str) -> None:
+    statements = rights(kind, "browser-1")["Statement"]
+    allowed = [each for each in statements if each["Effect"] == "Allow"]
+    resources = {name for each in allowed for name in each["Resource"]}
+    assert {name for name in resources if "browser-1" in name} == {
+        "arn:aws:s3:::screenshots/browser-1/*",
+        "arn:aws:s3:::binaries/browser-1/*",
+    }
+    others = [each["Action"] for each in allowed if "browser-1" not in json.dumps(each)]
+    assert others == [["s3:HeadBucket"]]
+
+
+def test_rights_are_made_for_agents_only() -> None:
+    for name in ("*", "a/b", "", "${aws:username}", '"'):
+        with pytest.raises(ValueError, match="agent id"):
+            rights("minio-agent", name)
