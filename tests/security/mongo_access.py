@@ -32,6 +32,7 @@ class Server(NamedTuple):
     def granted(self, agent_id: str, *, append_only: bool = False) -> AgentKey:
         key = new_key(agent_id)
         database = self.admin[f"agent_{agent_id}"]
+        self.opened.callback(self.admin.drop_database, database.name)
         self.opened.callback(database.command, "dropAllRolesFromDatabase")
         self.opened.callback(database.command, "dropAllUsersFromDatabase")
         self.access.grant(key, append_only=append_only)
