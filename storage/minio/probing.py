@@ -1,10 +1,13 @@
 """Asking MinIO how it is."""
 
 from minio import Minio
+from minio.error import S3Error
 
 from agentruns.models import Bucket
 from storage.errors import StorageError
 from storage.minio.errors import translated
+
+_BUCKET = Bucket.SCREENSHOTS.value
 
 
 def probe(client: Minio, address: str) -> str:
@@ -14,10 +17,20 @@ def probe(client: Minio, address: str) -> str:
         StorageError: when it is away, refuses the key, or lacks its buckets.
     """
     with translated(address):
-        # Every key that we give out may ask this, and none but the operator's may list.
-        there = client.bucket_exists(Bucket.SCREENSHOTS.value)
-    if not there:
-        raise StorageError(
-            f"MinIO at {address} runs but has no bucket 'screenshots'; 'agentruns up' makes it."
-        )
+        if not _there(client):
+            raise StorageError(
+                f"MinIO at {address} runs but has no bucket '{_BUCKET}'; 'agentruns up' makes it."
+            )
     return f"MinIO at {address}"
+
+
+def _there(client: Minio) -> bool:
+    try:
+        # First, because an answer to it has a body that tells what is wrong.
+        next(client.list_objects(_BUCKET), None)
+    except S3Error as error:
+        if error.code not in {"AccessDenied", "NoSuchBucket"}:
+            raise
+        # Only the operator may list; this every key may that has not been taken back.
+        return client.bucket_exists(_BUCKET)
+    return True
