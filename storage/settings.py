@@ -1,15 +1,22 @@
 """Where the stores are and who we are to them."""
 
+import io
 import json
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from agentruns.home import home
 from agentruns.models.values import AgentId
@@ -101,6 +108,18 @@ class Settings(BaseSettings):
     """Whether browsers reach it by https; as `minio_secure` when not set."""
     agent_id: AgentId | None = None
     agentruns_environment: Literal["dev", "staging", "prod"] = "dev"
+    agentruns_provision: bool | None = None
+    """Whether an agent is let in by its first record; in `dev` only when not set."""
+
+    agentruns_append_only: bool = False
+    """Whether agents are let in as append-only where nobody says otherwise."""
+
+    @property
+    def provisions(self) -> bool:
+        """Whether an agent that nobody let in gets a key with its first record."""
+        if self.agentruns_provision is None:
+            return self.agentruns_environment == "dev"
+        return self.agentruns_provision
 
     @property
     def public_secure(self) -> bool:
@@ -146,12 +165,70 @@ def load_settings() -> Settings:
     try:
         return Settings(_env_file=env_files(), **_secrets_in_files())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{name} is malformed: {reason}.") from None
+        raise _malformed(error) from None
     except ValueError as error:
         raise SettingsError(f"a setting is malformed: {error}") from None
+
+
+def component_settings(component: str) -> Settings:
+    """The settings of one component (`evaluator`, `frontend`) that works in this process.
+
+    AGENTRUNS_EVALUATOR_ENV_FILE names its env file; the local servers leave one in the home. A
+    process that was given its stores by name is the component itself.
+
+    Raises:
+        SettingsError: when the file cannot be read, or a setting in it is malformed.
+    """
+    if chosen := os.environ.get(f"AGENTRUNS_{component.upper()}_ENV_FILE"):
+        return settings_in(Path(chosen))
+    file = home() / f"{component}.env"
+    return settings_in(file) if stack_file() in env_files() and file.exists() else load_settings()
+
+
+_NAMES = frozenset(Settings.model_fields)
+
+
+class _OnlyTold(Settings):
+    """Settings that the environment has no say in."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is handed over, and neither the environment nor a file."""
+        return (named["init_settings"],)
+
+
+def settings_from(values: Mapping[str, str]) -> Settings:
+    """The settings among these values, by their names in the environment, and nothing else.
+
+    Raises:
+        SettingsError: when one is malformed.
+    """
+    own = {name.lower(): value for name, value in values.items() if value}
+    try:
+        return _OnlyTold.model_validate({name: own[name] for name in own if name in _NAMES})
+    except ValidationError as error:
+        raise _malformed(error) from None
+
+
+def settings_in(file: Path) -> Settings:
+    """The settings in an env file, and nothing else.
+
+    Raises:
+        SettingsError: when it cannot be read, or a setting in it is malformed.
+    """
+    try:
+        told = dotenv_values(stream=io.StringIO(file.read_text()))
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
+    return settings_from({name: value for name, value in told.items() if value})
+
+
+def _malformed(error: ValidationError) -> SettingsError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = str(first["loc"][0]).upper()
+    return SettingsError(f"{name} is malformed: {first['msg'].removeprefix('Value error, ')}.")
 
 
 def stack_file() -> Path:

@@ -10,6 +10,7 @@ from pymongo.errors import OperationFailure
 
 from storage.access.keys import AgentKey, checked_key_id
 from storage.access.matrix import rights
+from storage.access.roles import MONGODB_EVALUATOR
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
 from storage.mongo.clients import Clients
@@ -17,8 +18,6 @@ from storage.mongo.clusters import PREFIX
 from storage.mongo.documents import Document
 from storage.mongo.indexes import ensure_indexes
 from storage.retries import retried
-
-EVALUATOR = "agentruns_evaluator"
 
 _NO_SUCH_USER, _USER_THERE, _ROLE_THERE = 11, 51003, 51002
 
@@ -53,7 +52,7 @@ class MongoAccess(Closable):
         """Let the evaluator read every agent's logs and memories, with this password."""
         with self._client() as client:
             user = _User(**rights("mongodb")["evaluator"])
-            _ensure(client, user, EVALUATOR, password)
+            _ensure(client, user, MONGODB_EVALUATOR, password)
 
     @retried
     def keys(self, agent_id: str) -> list[str]:

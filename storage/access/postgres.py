@@ -2,39 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 from psycopg.rows import class_row
 
+from agentruns.models import Page
+from agentruns.models.values import Record
+from storage.access.agents import Agent, KeyState
 from storage.access.keys import AgentKey
 from storage.access.roles import role_of
+from storage.errors import RecordNotFound
+from storage.paging import checked_limit
 from storage.postgres.connection import PgConnection
 from storage.postgres.deadline import connect
 from storage.postgres.errors import translated
 from storage.postgres.queries import query
 
+Kept = TypeVar("Kept", bound=Record)
+
 _SECONDS = 15.0
-
-
-class KnownAgent(NamedTuple):
-    """An agent that was provisioned."""
-
-    agent_id: str
-    append_only: bool
-    created_at: datetime
-    disabled_at: datetime | None
-
-
-class KnownKey(NamedTuple):
-    """A key of an agent, without its secret, which nobody keeps."""
-
-    key_id: str
-    agent_id: str
-    created_at: datetime
-    completed_at: datetime | None
-    """When all three stores knew it; None: provisioning has not ended yet."""
-    expires_at: datetime | None
-    revoked_at: datetime | None
 
 
 class PostgresAccess:
@@ -81,19 +67,49 @@ class PostgresAccess:
         self._call("disable_agent", agent_id=agent_id)
         self._call("disable_agent", agent_id=agent_id)
 
-    def agents(self, agent_id: str | None = None) -> list[KnownAgent]:
-        """Every provisioned agent, or the one with this id."""
-        return self._rows(KnownAgent, "known_agents", agent_id=agent_id)
+    def retire(self, key_id: str) -> None:
+        """Note that no store lets a revoked key in any more."""
+        self._call("retire_agent_key", key_id=key_id)
 
-    def keys(self, agent_id: str) -> list[KnownKey]:
-        """The keys of an agent, the newest first."""
-        return self._rows(KnownKey, "keys_of_agent", agent_id=agent_id)
+    def find(self, agent_id: str) -> Agent | None:
+        """One agent with its keys, if it is known."""
+        found = self._agents(agent_id=agent_id, after=None, rows=1)
+        return found[0] if found else None
+
+    def agent(self, agent_id: str) -> Agent:
+        """One agent with its keys.
+
+        Raises:
+            RecordNotFound: when it is not known.
+        """
+        if (found := self.find(agent_id)) is None:
+            raise RecordNotFound(
+                f"There is no agent {agent_id}: 'agentruns agents add {agent_id}' lets it in."
+            )
+        return found
+
+    def agents(self, limit: int, after: str | None) -> Page[Agent]:
+        """A page of the agents with their keys, by id."""
+        found = self._agents(agent_id=None, after=after, rows=checked_limit(limit) + 1)
+        page = tuple(found[:limit])
+        return Page(page, page[-1].agent_id if len(found) > limit else None)
+
+    def keys_to_retire(self, now: datetime) -> list[KeyState]:
+        """Keys that are over and that some store may still let in, at most 1,000."""
+        return self._rows(KeyState, "keys_to_retire", now=now)
+
+    def _agents(self, **told: Any) -> list[Agent]:
+        agents: list[Agent] = self._rows(Agent, "agents_page", **told)
+        keys: dict[str, list[KeyState]] = {agent.agent_id: [] for agent in agents}
+        for key in self._rows(KeyState, "keys_of_agents", agent_ids=list(keys)):
+            keys[key.agent_id].append(key)
+        return [agent.model_copy(update={"keys": tuple(keys[agent.agent_id])}) for agent in agents]
 
     def _call(self, name: str, **told: Any) -> None:
         with translated(), connect(self._url, _SECONDS) as connection:
             connection.execute(query(name), told)
 
-    def _rows(self, kind: type[Any], name: str, **told: Any) -> list[Any]:
+    def _rows(self, kind: type[Kept], name: str, **told: Any) -> list[Kept]:
         with (
             translated(),
             connect(self._url, _SECONDS) as connection,

@@ -3,6 +3,8 @@
 from typing import Literal, get_args
 
 Component = Literal["operator", "evaluator", "frontend"]
+#: The user that the evaluator is in MongoDB.
+MONGODB_EVALUATOR = "agentruns_evaluator"
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 

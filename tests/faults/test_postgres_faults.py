@@ -287,6 +287,7 @@ def test_calls_by_many_threads_share_a_bounded_pool(postgres, agent_id, database
         for _ in range(5):
             postgres.store_rows(tasks=[AgentTask(agent_id=agent_id, title="x")])
 
+    postgres.get_tasks(limit=1)  # each of the first to come asks the server why it might not work
     threads = [Thread(target=write) for _ in range(30)]
     for thread in threads:
         thread.start()

@@ -13,12 +13,15 @@ from pymongo import MongoClient
 from agentruns.models import LogEntry, Memory, new_id
 from storage.access.keys import AgentKey, new_key
 from storage.access.minio import MinioAccess
-from storage.access.mongo import EVALUATOR, MongoAccess
+from storage.access.mongo import MongoAccess
+from storage.access.roles import MONGODB_EVALUATOR as EVALUATOR
 from storage.errors import AccessDenied, RecordNotFound, StoreUnavailable
 from storage.minio import MinIOAdapter, make_buckets
 from storage.mongo import MongoAdapter
 from storage.mongo.clients import address
 from storage.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("restored_components")
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 

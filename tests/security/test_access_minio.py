@@ -35,6 +35,8 @@ from storage.minio import MinIOAdapter, make_buckets
 from storage.settings import Settings
 from tests.security.minio_access import BUCKETS, CONTENT, Store, raw, refusal, tar, unpacked
 
+pytestmark = pytest.mark.usefixtures("restored_components")
+
 #: On one agent's objects in a bucket, as whoever the client is.
 Call = Callable[[Minio, str, str], object]
 #: The same from an agent's objects to another's.

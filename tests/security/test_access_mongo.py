@@ -21,7 +21,8 @@ from pymongo.errors import OperationFailure
 from agentruns.models.values import AGENT_ID_PATTERN
 from apps.stack import Stack
 from storage.access.keys import new_key
-from storage.access.mongo import EVALUATOR, MongoAccess
+from storage.access.mongo import MongoAccess
+from storage.access.roles import MONGODB_EVALUATOR as EVALUATOR
 from storage.mongo.clients import address
 from tests.security.mongo_access import (
     LOGS,
@@ -32,6 +33,8 @@ from tests.security.mongo_access import (
     Server,
     refusal,
 )
+
+pytestmark = pytest.mark.usefixtures("restored_components")
 
 Call = Callable[[Client, str], object]
 #: From a database into another.

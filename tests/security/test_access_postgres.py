@@ -255,7 +255,7 @@ class TestAgent:
             f"INSERT INTO agent_keys (key_id, agent_id) VALUES ('{key[0]}', '{theirs.agent_id}')",
         ):
             assert refusal(agent, statement) == DENIED
-        listed = {known.key_id for known in doors.access.keys(mine.agent_id)}
+        listed = {known.key_id for known in doors.access.agent(mine.agent_id).keys}
         assert listed == {key[0], second.key_id}
 
     def test_ends_no_connection_of_another(self, doors, agent, mine, theirs):

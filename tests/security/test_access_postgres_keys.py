@@ -41,7 +41,7 @@ class TestKeys:
         assert rows(doors.key(key), "SELECT id FROM tasks") == [(mine.task,)]
         for _ in range(2):
             doors.access.complete(key.key_id)
-        (known,) = doors.access.keys(mine.agent_id)
+        (known,) = doors.access.agent(mine.agent_id).keys
         assert known.completed_at
         assert (known.expires_at, known.revoked_at) == (None, None)
 
@@ -78,7 +78,7 @@ class TestKeys:
             doors.granted(mine.agent_id)
         doors.access.add(mine.agent_id, append_only=True)
         assert rows(doors.agent(mine.agent_id), "SELECT id FROM tasks") == [(mine.task,)]
-        (known,) = doors.access.agents(mine.agent_id)
+        known = doors.access.agent(mine.agent_id)
         assert (known.append_only, known.disabled_at) == (True, None)
 
     def test_a_key_of_no_known_agent_sees_nothing(self, doors, stack, mine):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import SettingsError
-from storage.settings import load_settings
+from storage.settings import component_settings, load_settings
 
 STACK = """
 MONGODB_URL='mongodb://stack:s@127.0.0.1:1/'
@@ -232,3 +232,58 @@ def test_clusters_that_are_no_json_object_are_named_with_an_example(
     monkeypatch.setenv("MONGODB_CLUSTERS", value)
     with pytest.raises(SettingsError, match="MONGODB_CLUSTERS is malformed: it must be a JSON"):
         load_settings()
+
+
+def test_a_component_has_what_its_env_file_says_and_nothing_of_ours(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    file = folder / "evaluator.env"
+    file.write_text("POSTGRES_URL=postgresql://evaluator:s@db.example.org/x\n")
+    monkeypatch.setenv("AGENTRUNS_EVALUATOR_ENV_FILE", str(file))
+    monkeypatch.setenv("MINIO_SECRET_KEY", "the operator's")
+
+    settings = component_settings("evaluator")
+
+    assert settings.required("postgres_url").startswith("postgresql://evaluator")
+    assert settings.minio_secret_key is None
+
+
+@pytest.mark.usefixtures("stack")
+def test_on_the_local_stack_a_component_is_itself(folder: Path) -> None:
+    told = "POSTGRES_URL=postgresql://evaluator:s@127.0.0.1:1/x\n"
+    (folder / "home" / "evaluator.env").write_text(told)
+
+    assert "evaluator" in component_settings("evaluator").required("postgres_url")
+
+
+@pytest.mark.usefixtures("stack")
+def test_who_was_given_the_stores_by_name_is_the_component(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    (folder / "home" / "evaluator.env").write_text("POSTGRES_URL=postgresql://local@127.0.0.1/x\n")
+    monkeypatch.setenv("POSTGRES_URL", "postgresql://own@db.example.org/x")
+
+    assert "own@" in component_settings("evaluator").required("postgres_url")
+
+
+def test_a_components_file_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("AGENTRUNS_EVALUATOR_ENV_FILE", str(folder / "none.env"))
+
+    with pytest.raises(SettingsError, match=r"none\.env cannot be read"):
+        component_settings("evaluator")
+
+
+@pytest.mark.parametrize(
+    ("environment", "told", "provisions"),
+    [("dev", None, True), ("dev", "no", False), ("prod", None, False), ("staging", "yes", True)],
+)
+def test_agents_are_let_in_by_their_first_record_in_dev_or_where_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, environment: str, told: str | None, provisions: bool
+) -> None:
+    monkeypatch.setenv("AGENTRUNS_ENVIRONMENT", environment)
+    if told:
+        monkeypatch.setenv("AGENTRUNS_PROVISION", told)
+
+    assert load_settings().provisions is provisions

@@ -28,16 +28,32 @@ SELECT disable_agent(:agent_id::text);
 -- Give a component's role a password.
 SELECT set_component_password(:component::text, :verifier::text);
 
--- name: known_agents
--- Every agent that was provisioned, by its id.
+-- name: retire_agent_key
+-- Note that no store lets a key in any more.
+SELECT retire_agent_key(:key_id::text);
+
+-- name: agents_page
+-- The agents that were let in, by id.
 SELECT agent_id, append_only, created_at, disabled_at
 FROM agents
-WHERE :agent_id::text IS NULL OR agent_id = :agent_id
-ORDER BY agent_id;
+WHERE (:agent_id::text IS NULL OR agent_id = :agent_id)
+    AND (:after::text IS NULL OR agent_id > :after)
+ORDER BY agent_id
+LIMIT :rows;
 
--- name: keys_of_agent
--- The keys of one agent, the newest first.
-SELECT key_id, agent_id, created_at, completed_at, expires_at, revoked_at
+-- name: keys_of_agents
+-- The keys of these agents, the newest first.
+SELECT key_id, agent_id, created_at, completed_at, expires_at, revoked_at, retired_at
 FROM agent_keys
-WHERE agent_id = :agent_id
+WHERE agent_id = ANY(:agent_ids::text[])
 ORDER BY created_at DESC, key_id;
+
+-- name: keys_to_retire
+-- Keys that some store may let in although they are over, oldest first.
+SELECT k.key_id, k.agent_id, k.created_at, k.completed_at, k.expires_at, k.revoked_at, k.retired_at
+FROM agent_keys AS k
+JOIN agents AS a USING (agent_id)
+WHERE k.retired_at IS NULL
+    AND (k.revoked_at IS NOT NULL OR k.expires_at <= :now OR a.disabled_at IS NOT NULL)
+ORDER BY k.key_id
+LIMIT 1000;

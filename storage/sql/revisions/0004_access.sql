@@ -78,10 +78,13 @@ CREATE TABLE agent_keys (
     -- When all three stores knew it.
     completed_at timestamptz,
     expires_at timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    -- When no store let it in any more; PostgreSQL is the first that does not.
+    retired_at timestamptz
 );
 
 CREATE INDEX keys_of_agent ON agent_keys (agent_id);
+CREATE INDEX keys_to_retire ON agent_keys (key_id) WHERE retired_at IS NULL;
 
 
 -- References: nobody hangs a row on another agent's task --------------------------------------
@@ -371,6 +374,15 @@ BEGIN
 END
 $$;
 
+-- No store lets the key in any more.
+CREATE FUNCTION retire_agent_key(key text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE agent_keys SET retired_at = COALESCE(retired_at, clock_timestamp())
+    WHERE key_id = key AND revoked_at IS NOT NULL;
+END
+$$;
+
 -- From a moment on, the key lets nobody in and shows nothing to who is in.
 CREATE FUNCTION expire_agent_key(key text, moment timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -420,8 +432,8 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-add_agent, make_agent_key, complete_agent_key, expire_agent_key, revoke_agent_key, disable_agent,
-set_component_password
+add_agent, make_agent_key, complete_agent_key, expire_agent_key, revoke_agent_key, retire_agent_key,
+disable_agent, set_component_password
 TO agentruns_operator;
 
 

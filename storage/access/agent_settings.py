@@ -1,0 +1,55 @@
+"""With which credentials the records of an agent go to the stores."""
+
+import re
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urlsplit
+
+from storage.access.credentials import credentials_file, write_credentials
+from storage.access.keys import KEY_ID
+from storage.access.provisioning import Provisioning
+from storage.errors import AccessDenied
+from storage.settings import Settings, load_settings, settings_in
+
+#: The lanes of a delivery meet a new agent at the same time, and it needs one key.
+_ONE_AT_A_TIME = Lock()
+
+
+def settings_of(agent_id: str) -> Settings:
+    """The stores as this agent reaches them, with a key of its own.
+
+    The key is the one that this machine keeps for the agent, else that of this process where it
+    has an agent's, else a new one where agents are let in by their first record.
+
+    Raises:
+        AccessDenied: when there is none; the message says what to do.
+    """
+    own, file = load_settings(), credentials_file(agent_id)
+    with _ONE_AT_A_TIME:
+        if file.exists():
+            return settings_in(file)
+        if _is_an_agents(own):
+            return own
+        if own.provisions:
+            return _let_in(agent_id, own, file)
+    raise AccessDenied(f"{agent_id} was not let in yet: run 'agentruns agents add {agent_id}'.")
+
+
+def _is_an_agents(own: Settings) -> bool:
+    user = urlsplit(own.required("postgres_url")).username or ""
+    return re.fullmatch(KEY_ID, user) is not None
+
+
+def _let_in(agent_id: str, own: Settings, file: Path) -> Settings:
+    with Provisioning(own) as access:
+        try:
+            key = access.add(agent_id)
+        except AccessDenied as error:
+            raise AccessDenied(f"{agent_id} could not be let in: {error}") from None
+        if key is None:
+            raise AccessDenied(
+                f"{agent_id} has a key that is not kept here: bring its env file to {file}, or run "
+                f"'agentruns agents rotate {agent_id}'."
+            )
+        write_credentials(file, access.environment_of(key))
+    return settings_in(file)
