@@ -82,7 +82,7 @@ class Ledger:
         upto: Mapping[str, int],
         delivered: Mapping[str, Mapping[str, int]],
         rejected: Sequence[Rejected] = (),
-        touched: Collection[UUID] = (),
+        touched: Collection[tuple[str, UUID]] = (),
     ) -> None:
         """Note, all or nothing, that the events up to a position need nothing more.
 
@@ -91,7 +91,8 @@ class Ledger:
             upto: The position by segment.
             delivered: How many are in the stores, by session and kind.
             rejected: Those that were refused.
-            touched: Tasks of which PostgreSQL has yet to hear that something was stored.
+            touched: Agents and their tasks of which PostgreSQL has yet to hear that something
+                was stored.
         """
         with self._transaction() as connection:
             connection.executemany(SQL["advance"], [(name, lane, upto[name]) for name in upto])
@@ -99,7 +100,9 @@ class Ledger:
                 counts = [(session, kind, number) for kind, number in kinds.items()]
                 connection.executemany(SQL["count_delivered"], counts)
             connection.executemany(SQL["reject"], [_stamped(one) for one in rejected])
-            connection.executemany(SQL["add_touched"], [(str(one),) for one in touched])
+            connection.executemany(
+                SQL["add_touched"], [(agent_id, str(task_id)) for agent_id, task_id in touched]
+            )
 
     def counts(self, session: str) -> Counts:
         """What has become of the events of a session."""
@@ -133,15 +136,19 @@ class Ledger:
         """Whether a refused event has this object."""
         return bool(self._rows(SQL["has_object"], (name,)))
 
-    def touched_tasks(self, limit: int = 1000) -> TouchedTasks:
-        """Tasks of which PostgreSQL has yet to hear that something was stored."""
-        found = self._rows(SQL["touched"], (limit,))
+    def touched_agents(self) -> list[str]:
+        """The agents of whose tasks PostgreSQL has yet to hear that something was stored."""
+        return [agent_id for (agent_id,) in self._rows(SQL["touched_agents"])]
+
+    def touched_tasks(self, agent_id: str, limit: int = 1000) -> TouchedTasks:
+        """Tasks of an agent of which PostgreSQL has yet to hear that something was stored."""
+        found = self._rows(SQL["touched"], (agent_id, limit))
         return TouchedTasks(found[-1][0] if found else 0, {UUID(task_id) for _, task_id in found})
 
-    def forget_touched(self, upto: int) -> None:
-        """Note that PostgreSQL has heard of all up to this entry; later ones stay."""
+    def forget_touched(self, agent_id: str, upto: int) -> None:
+        """Note that PostgreSQL has heard of an agent's up to this entry; later ones stay."""
         with self._transaction() as connection:
-            connection.execute(SQL["forget_touched"], (upto,))
+            connection.execute(SQL["forget_touched"], (agent_id, upto))
 
     def forget(self, session: str) -> None:
         """Forget a session that is over and delivered; what was refused stays."""

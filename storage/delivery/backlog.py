@@ -1,7 +1,7 @@
 """The events of one lane that wait in a spool."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 from agentruns.spool import Event, Lane, Segment, SessionFolder, Spool, SpoolError
@@ -13,8 +13,6 @@ _LOGGER = logging.getLogger(__name__)
 MOST_EVENTS = 1000
 #: What a batch takes in memory is several times its bytes; objects stay on the disk.
 MOST_BYTES = {Lane.LOGS: 3 * 2**20, Lane.ROWS: 3 * 2**20, Lane.FILES: 8 * 2**20}
-
-
 #: Where more sessions than these lie, none keeps its files open between two looks.
 MOST_OPEN = 100
 
@@ -39,12 +37,14 @@ class Backlog:
         self._unreadable: set[str] = set()
         self._is_crowded = False
 
-    def waiting(self) -> Iterator[Waiting]:
+    def waiting(self, held: Container[str] = ()) -> Iterator[Waiting]:
         """The segments in which something waits; one that cannot be read holds up no other."""
         sessions = self._spool.sessions()
         self._is_crowded = len(sessions) > MOST_OPEN
         for session in sessions:
             for segment in session.segments():
+                if segment.name in held:
+                    continue
                 try:
                     last = self._last(session, segment)
                 except SpoolError as error:
@@ -54,14 +54,14 @@ class Backlog:
                 if last > after:
                     yield Waiting(segment, after, last)
 
-    def marks(self) -> dict[str, int]:
-        """Where each segment ends now, of those in which something waits."""
-        return {segment.name: last for segment, _, last in self.waiting()}
+    def marks(self, held: Container[str] = ()) -> dict[str, int]:
+        """Where each segment ends now, of those in which something waits, but for held ones."""
+        return {segment.name: last for segment, _, last in self.waiting(held)}
 
-    def size(self, enough: float = float("inf")) -> int:
-        """How many events wait; counting ends at `enough`."""
+    def size(self, enough: float = float("inf"), held: Container[str] = ()) -> int:
+        """How many events wait, but for held segments; counting ends at `enough`."""
         size = 0
-        for waiting in self.waiting():
+        for waiting in self.waiting(held):
             size += waiting.last - waiting.after
             if size >= enough:
                 break
@@ -71,11 +71,11 @@ class Backlog:
         """Whether there is a recorder that may write more."""
         return any(session.alive() for session in self._spool.sessions())
 
-    def read(self) -> list[Event]:
-        """The next batch, as much as is there and fits into memory well."""
+    def read(self, held: Container[str] = ()) -> list[Event]:
+        """The next batch, as much as is there and fits into memory well; of held segments none."""
         events: list[Event] = []
         size, most = 0, MOST_BYTES[self._lane]
-        for segment, after, _ in self.waiting():
+        for segment, after, _ in self.waiting(held):
             room = MOST_EVENTS - len(events)
             found = segment.read(self._lane, after, room, most - size)
             self._close(segment)

@@ -24,12 +24,16 @@ class Backoff:
 
     def wait(self, error: Exception) -> None:
         """Wait after a failure, at once over when the delivery stops."""
+        self._stopping.wait(self.failed(error))
+
+    def failed(self, error: Exception) -> float:
+        """Note a failure; gives the seconds until it should be tried again."""
         if not self.failures:
             _LOGGER.warning("%s wait: %s", self._name, in_words(error))
         most = min(_MOST_SECONDS, _FIRST_SECONDS * 2**self.failures)
         self.failures = min(self.failures + 1, 1000)
         # Full jitter: all who wait for a store that comes back do not come back together.
-        self._stopping.wait(random.uniform(0, most))  # noqa: S311 - a pause is no secret
+        return random.uniform(0, most)  # noqa: S311 - a pause is no secret
 
     def over(self) -> None:
         """It works (again)."""

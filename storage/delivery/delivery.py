@@ -5,22 +5,26 @@ from functools import partial
 from threading import Event
 
 from agentruns.spool import FileLock, Spool
+from storage.access.agent_settings import settings_of
 from storage.delivery.result import DeliveryResult
 from storage.delivery.supervisor import Supervisor, is_deserted
 from storage.errors import DeliveryRunning
-from storage.settings import Settings, load_settings
+from storage.settings import Settings
 
 
 class Delivery:
     """Takes the events of a spool into the stores.
 
-    Without `settings`, those of this process count, loaded anew when a store stays away.
+    Each agent's go with the credentials of that agent, see `settings_of`; with `settings`, all go
+    with those.
     """
 
     def __init__(self, spool: Spool, settings: Settings | None = None) -> None:
         self._spool = spool
         self._claimed: FileLock | None = None
-        self._settings: Callable[[], Settings] = (lambda: settings) if settings else load_settings
+        self._settings_of: Callable[[str], Settings] = settings_of
+        if settings:
+            self._settings_of = lambda _: settings
 
     def drain(self, timeout: float | None = None) -> DeliveryResult:
         """Deliver what is there now, in at most `timeout` seconds and the batch begun by then.
@@ -78,7 +82,7 @@ class Delivery:
             lock.sign()
             self._spool.mend_ledger()
             with self._spool.ledger() as ledger:
-                with Supervisor(self._spool, ledger, self._settings) as supervisor:
+                with Supervisor(self._spool, ledger, self._settings_of) as supervisor:
                     work(supervisor)
                 return supervisor.result()
         finally:

@@ -1,5 +1,6 @@
 """What a lane delivers into."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,9 +11,9 @@ from storage.rejection import Rejection
 
 
 class Destination(Closable):
-    """The stores of one lane, with connections of its own, opened when they are first used.
+    """The stores of one lane, as each agent reaches them, with connections of the lane's own.
 
-    After `close`, the next use opens them anew, with the settings that count by then.
+    What was closed or forgotten is opened anew by its next use, with the settings that count then.
     """
 
     lane: ClassVar[Lane]
@@ -20,13 +21,17 @@ class Destination(Closable):
     def __init__(self, state: DeliveryState) -> None:
         self._state = state
 
-    def store(self, records: Sequence[Any]) -> list[Rejection]:
+    @abstractmethod
+    def store(self, agent_id: str, records: Sequence[Any]) -> list[Rejection]:
         """Store all of them, and tell which were refused for good; storing again changes nothing.
 
         Raises:
-            StorageError: when a store is away or refuses us.
+            StorageError: when a store is away or refuses the agent.
         """
-        raise NotImplementedError
+
+    @abstractmethod
+    def forget(self, agent_id: str) -> None:
+        """Close what this agent has open."""
 
     def between_batches(self) -> None:
         """What is to be done between two batches."""

@@ -1,17 +1,19 @@
 """Objects on their way to MinIO, and then their rows to PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import partial
 from uuid import UUID
 
 from agentruns.models import Upload
 from agentruns.spool import Lane
+from storage.delivery.adapters import AgentAdapters
 from storage.delivery.postgres_destination import PostgresDestination
 from storage.delivery.state import DeliveryState, Stopping
 from storage.errors import RecordRejected
 from storage.minio import MinIOAdapter
 from storage.rejection import Rejection
 from storage.rows import store_rows
+from storage.settings import Settings
 from storage.writer import PutResult, put_objects
 
 #: So soon it is seen that the delivery stops.
@@ -25,37 +27,44 @@ class FilesDestination(PostgresDestination):
 
     def __init__(self, state: DeliveryState) -> None:
         super().__init__(state)
+        self._minio = AgentAdapters(_minio, state.settings_of)
         self._ids: list[UUID] = []
         self._done = PutResult([], [])
 
-    def store(self, records: Sequence[Upload]) -> list[Rejection]:
+    def store(self, agent_id: str, records: Sequence[Upload]) -> list[Rejection]:
         """Put the objects, and register them."""
-        put = self._put_once(records)
+        put = self._put_once(agent_id, records)
+        keep = partial(self._keep, agent_id)
         try:
-            self._keep(files=put.files)
+            keep(files=put.files)
         except RecordRejected:
             # Perhaps their tasks are still on the way. Whatever a file refers to was written
             # before it, so it is in the spool.
-            self._wait_for_rows(self._state.backlogs[Lane.ROWS].marks())
-            return put.rejected + store_rows(self._keep, {"files": put.files}, ())
+            self._wait_for_rows(self._marks_of_rows(agent_id))
+            return put.rejected + store_rows(keep, {"files": put.files}, ())
         return put.rejected
 
-    def _put_once(self, records: Sequence[Upload]) -> PutResult:
-        """Put the objects; not again when PostgreSQL was away after it."""
-        ids = [record.file.id for record in records]
-        if self._ids != ids:
-            self._done, self._ids = put_objects(self._minio, records), ids
-        return self._done
+    def forget(self, agent_id: str) -> None:
+        """Close what this agent has open."""
+        super().forget(agent_id)
+        self._minio.forget(agent_id)
 
     def close(self) -> None:
         """Close every connection."""
         super().close()
-        if minio := self.__dict__.pop("_minio", None):
-            minio.close()
+        self._minio.close()
 
-    @cached_property
-    def _minio(self) -> MinIOAdapter:
-        return MinIOAdapter(settings=self._state.settings())
+    def _put_once(self, agent_id: str, records: Sequence[Upload]) -> PutResult:
+        """Put the objects; not again when PostgreSQL was away after it."""
+        ids = [record.file.id for record in records]
+        if self._ids != ids:
+            self._done, self._ids = put_objects(self._minio.of(agent_id), records), ids
+        return self._done
+
+    def _marks_of_rows(self, agent_id: str) -> dict[str, int]:
+        """Where the rows have to come, but for those of other agents that are held."""
+        held = self._state.holds[Lane.ROWS].segments(but_of=agent_id)
+        return self._state.backlogs[Lane.ROWS].marks(held)
 
     def _wait_for_rows(self, marks: Mapping[str, int]) -> None:
         while not self._state.watermarks.wait_for(Lane.ROWS, marks, _LOOK_SECONDS):
@@ -63,3 +72,7 @@ class FilesDestination(PostgresDestination):
                 raise Stopping
             self._state.stuck(self.lane)
         self._state.going(self.lane)
+
+
+def _minio(settings: Settings) -> MinIOAdapter:
+    return MinIOAdapter(settings=settings)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 from threading import Thread
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from agentruns.spool import Event, Rejected
 from storage.delivery.backlog import MOST_EVENTS, ends
 from storage.delivery.backoff import Backoff, in_words
 from storage.delivery.destination import Destination
+from storage.delivery.groups import Group, grouped
 from storage.delivery.poison import id_of, isolated, refused
 from storage.delivery.result import LaneCounts, by_session
-from storage.delivery.state import DeliveryState, Stopping
+from storage.delivery.state import A_PERSONS_TURN, DeliveryState, Stopping
+from storage.rejection import Rejection
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,7 +39,8 @@ class LaneWorker(Thread):
         self._destination = destination
         self._backlog = state.backlogs[self.lane]
         self._backoff = Backoff(self.lane.capitalize(), state.stopping)
-        self._batch: list[Event] = []
+        self._groups: list[Group] = []
+        self._holds = state.holds[self.lane]
         self._pause = _LOOK_SECONDS
 
     def run(self) -> None:
@@ -50,34 +54,62 @@ class LaneWorker(Thread):
                 # Whatever it is: a lane that ended here would keep its events for ever.
                 self._back_off(error)
             else:
-                self._recovered()
+                self._backoff.over()
         self._end()
 
     def _step(self) -> None:
         """Deliver one batch, or wait for one."""
-        self._batch = self._batch or self._gathered()
-        if self._batch:
-            self._deliver(self._batch)
-            self._batch = []
+        self._groups = self._groups or grouped(self._gathered())
+        if self._groups:
             self._pause = _LOOK_SECONDS
+        while self._groups:
+            self._deliver(self._groups[0])
+            self._groups.pop(0)
         self._destination.between_batches()
-        if not self._backlog.size(1):
+        if not self._backlog.size(1, self._holds.segments()):
+            self._note_idleness()
             self._state.stopping.wait(self._pause)
             self._pause = min(self._pause * 1.5, _IDLE_SECONDS)
 
     def _gathered(self) -> list[Event]:
-        size, until = self._backlog.size(MOST_EVENTS), time.monotonic() + _COMPANY_SECONDS
+        held, until = self._holds.segments(), time.monotonic() + _COMPANY_SECONDS
+        size = self._backlog.size(MOST_EVENTS, held)
         while 0 < size < MOST_EVENTS and time.monotonic() < until and self._backlog.may_grow():
             self._state.stopping.wait(_LOOK_SECONDS)
-            before, size = size, self._backlog.size(MOST_EVENTS)
+            before, size = size, self._backlog.size(MOST_EVENTS, held)
             if size == before or self._state.stopping.is_set():
                 break
-        return self._backlog.read() if size else []
+        return self._backlog.read(held) if size else []
 
-    def _deliver(self, batch: list[Event]) -> None:
-        sound = [event.record for event in batch if event.record is not None]
-        rejections = isolated(self._destination.store, sound) if sound else []
-        self._acknowledge(batch, {each.id: each.reason for each in rejections})
+    def _deliver(self, group: Group) -> None:
+        if self._holds.holds(group):
+            return
+        try:
+            rejections = self._stored(group)
+        except A_PERSONS_TURN as error:
+            self._hold(group, error)
+            return
+        self._holds.release(group)
+        self._acknowledge(group.events, {each.id: each.reason for each in rejections})
+        self._state.going(self.lane)
+
+    def _stored(self, group: Group) -> list[Rejection]:
+        rejections: list[Rejection] = []
+        for agent_id in sorted(group.agents):
+            store = partial(self._destination.store, agent_id)
+            rejections += isolated(store, group.records_of(agent_id))
+        return rejections
+
+    def _hold(self, group: Group, error: Exception) -> None:
+        """Let the others go on; the next try takes the settings that count by then."""
+        self._state.failed(self.lane, error)
+        self._holds.hold(group, error)
+        for agent_id in group.agents:
+            self._destination.forget(agent_id)
+
+    def _note_idleness(self) -> None:
+        if not self._holds:
+            self._state.going(self.lane)
 
     def _acknowledge(self, batch: list[Event], reasons: dict[UUID, str]) -> None:
         delivered, rejected = self._sorted(batch, reasons)
@@ -111,10 +143,6 @@ class LaneWorker(Thread):
         if self._backoff.failures % _FAILURES_PER_SETTINGS == 0:
             self._destination.close()
 
-    def _recovered(self) -> None:
-        self._backoff.over()
-        self._state.going(self.lane)
-
     def _end(self) -> None:
         try:
             if not self._backoff.failures:
@@ -124,7 +152,7 @@ class LaneWorker(Thread):
             _LOGGER.warning("%s could not finish well: %s", self.lane.capitalize(), in_words(error))
 
 
-def _touched(events: list[Event]) -> set[UUID]:
-    """The tasks of which something was stored where PostgreSQL does not see it."""
+def _touched(events: list[Event]) -> set[tuple[str, UUID]]:
+    """Agents and tasks of which something was stored where PostgreSQL does not see it."""
     said = (event.record for event in events if isinstance(event.record, LogEntry | Memory))
-    return {record.task_id for record in said if record.task_id is not None}
+    return {(record.agent_id, record.task_id) for record in said if record.task_id is not None}

@@ -1,13 +1,15 @@
 """Log entries and memories on their way to MongoDB, which asks no other store."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from agentruns.models import LogEntry, Memory
 from agentruns.spool import Lane
+from storage.delivery.adapters import AgentAdapters
 from storage.delivery.destination import Destination
+from storage.delivery.state import DeliveryState
 from storage.mongo import MongoAdapter
 from storage.rejection import Rejection
+from storage.settings import Settings
 from storage.writer import store_said
 
 
@@ -16,17 +18,24 @@ class LogsDestination(Destination):
 
     lane = Lane.LOGS
 
-    def store(self, records: Sequence[LogEntry | Memory]) -> list[Rejection]:
-        """Insert them into the databases of their agents."""
+    def __init__(self, state: DeliveryState) -> None:
+        super().__init__(state)
+        self._mongo = AgentAdapters(_mongo, state.settings_of)
+
+    def store(self, agent_id: str, records: Sequence[LogEntry | Memory]) -> list[Rejection]:
+        """Insert them into the agent's database."""
         logs = [record for record in records if isinstance(record, LogEntry)]
         memories = [record for record in records if isinstance(record, Memory)]
-        return store_said(self._mongo, logs, memories)
+        return store_said(self._mongo.of(agent_id), logs, memories)
+
+    def forget(self, agent_id: str) -> None:
+        """Close what this agent has open."""
+        self._mongo.forget(agent_id)
 
     def close(self) -> None:
         """Close every connection."""
-        if mongo := self.__dict__.pop("_mongo", None):
-            mongo.close()
+        self._mongo.close()
 
-    @cached_property
-    def _mongo(self) -> MongoAdapter:
-        return MongoAdapter(cluster_mode=True, settings=self._state.settings())
+
+def _mongo(settings: Settings) -> MongoAdapter:
+    return MongoAdapter(cluster_mode=True, settings=settings)

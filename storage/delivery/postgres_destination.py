@@ -1,12 +1,14 @@
 """What the lanes that end in PostgreSQL have in common."""
 
-from functools import cached_property
 from typing import Any
 
+from storage.delivery.adapters import AgentAdapters
 from storage.delivery.destination import Destination
+from storage.delivery.state import DeliveryState
 from storage.postgres import bulk
 from storage.postgres.adapter import PostgresAdapter
 from storage.retries import retried
+from storage.settings import Settings
 
 #: A batch takes a fraction of a second; after this long the server is given up for now.
 SECONDS = 15.0
@@ -15,18 +17,24 @@ SECONDS = 15.0
 class PostgresDestination(Destination):
     """PostgreSQL, with connections of the lane's own."""
 
+    def __init__(self, state: DeliveryState) -> None:
+        super().__init__(state)
+        self._postgres = AgentAdapters(_postgres, state.settings_of)
+
+    def forget(self, agent_id: str) -> None:
+        """Close what this agent has open."""
+        self._postgres.forget(agent_id)
+
     def close(self) -> None:
         """Close every connection."""
-        if postgres := self.__dict__.pop("_postgres", None):
-            postgres.close()
-
-    @cached_property
-    def _postgres(self) -> PostgresAdapter:
-        url = self._state.settings().required("postgres_url")
-        return PostgresAdapter(url, seconds=SECONDS)
+        self._postgres.close()
 
     @retried
-    def _keep(self, **rows: Any) -> None:
+    def _keep(self, agent_id: str, **rows: Any) -> None:
         """Keep rows in one transaction, with one deadline for all of it."""
-        with self._postgres.connection() as connection:
+        with self._postgres.of(agent_id).connection() as connection:
             bulk.store_rows(connection, **rows)
+
+
+def _postgres(settings: Settings) -> PostgresAdapter:
+    return PostgresAdapter(settings.required("postgres_url"), seconds=SECONDS)

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
+from uuid import UUID
 
 from agentruns.models import AgentTask, ProgressUpdate
 from agentruns.spool import Lane
 from storage.delivery.postgres_destination import PostgresDestination
-from storage.delivery.state import DeliveryState
+from storage.delivery.state import A_PERSONS_TURN, DeliveryState
 from storage.errors import StorageError
 from storage.rejection import Rejection
 from storage.rows import store_rows
@@ -27,14 +29,17 @@ class RowsDestination(PostgresDestination):
         super().__init__(state)
         self._told_at = self._beaten_at = -inf
 
-    def store(self, records: Sequence[AgentTask | ProgressUpdate]) -> list[Rejection]:
+    def store(
+        self, agent_id: str, records: Sequence[AgentTask | ProgressUpdate]
+    ) -> list[Rejection]:
         """Keep them, and note the tasks of which MongoDB has got something since."""
         tasks = [record for record in records if isinstance(record, AgentTask)]
         progress = [record for record in records if isinstance(record, ProgressUpdate)]
-        touched = self._state.ledger.touched_tasks()
-        rejected = store_rows(self._keep, {"tasks": tasks, "progress": progress}, touched.tasks)
+        touched = self._state.ledger.touched_tasks(agent_id)
+        keep = partial(self._keep, agent_id)
+        rejected = store_rows(keep, {"tasks": tasks, "progress": progress}, touched.tasks)
         if touched.tasks:
-            self._state.ledger.forget_touched(touched.upto)
+            self._state.ledger.forget_touched(agent_id, touched.upto)
         return rejected
 
     def between_batches(self) -> None:
@@ -49,12 +54,21 @@ class RowsDestination(PostgresDestination):
 
     def before_stop(self) -> None:
         """Tell of the touched tasks that are left."""
-        if self._state.ledger.touched_tasks(1).tasks:
-            self.store([])
+        for agent_id in self._state.ledger.touched_agents():
+            # An agent that is shut out must not keep the news of the others.
+            with suppress(*A_PERSONS_TURN):
+                self.store(agent_id, [])
 
     def _heartbeat(self) -> None:
-        sessions = [session for session in self._state.spool.sessions() if session.alive()]
-        if ids := [task.id for session in sessions for task in session.open_tasks()]:
+        for agent_id, tasks in self._open_tasks().items():
             # Quietly: a store that is away is told of by the next rows.
             with suppress(StorageError):
-                self._postgres.heartbeat(ids)
+                self._postgres.of(agent_id).heartbeat(tasks)
+
+    def _open_tasks(self) -> dict[str, list[UUID]]:
+        """The tasks whose recorders live, by agent."""
+        sessions = [session for session in self._state.spool.sessions() if session.alive()]
+        tasks: dict[str, list[UUID]] = {}
+        for task in (task for session in sessions for task in session.open_tasks()):
+            tasks.setdefault(task.agent_id, []).append(task.id)
+        return tasks

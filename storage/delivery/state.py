@@ -6,12 +6,13 @@ from threading import Event
 
 from agentruns.spool import Lane, Ledger, Segment, Spool
 from storage.delivery.backlog import Backlog
+from storage.delivery.holds import Holds
 from storage.delivery.watermarks import Watermarks
 from storage.errors import AccessDenied, SettingsError
 from storage.settings import Settings
 
 #: A person has to change something before trying again helps.
-_A_PERSONS_TURN = (SettingsError, AccessDenied)
+A_PERSONS_TURN = (SettingsError, AccessDenied)
 
 
 class Stopping(Exception):  # noqa: N818 - no error: the delivery was told to end
@@ -21,13 +22,16 @@ class Stopping(Exception):  # noqa: N818 - no error: the delivery was told to en
 class DeliveryState:
     """The spool, how far it is delivered, and whether the delivery is to stop."""
 
-    def __init__(self, spool: Spool, ledger: Ledger, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, spool: Spool, ledger: Ledger, settings_of: Callable[[str], Settings]
+    ) -> None:
         self.spool = spool
         self.ledger = ledger
-        self.settings = settings
+        self.settings_of = settings_of
         self.watermarks = Watermarks(ledger)
         self.backlogs = {lane: Backlog(spool, lane, self.watermarks) for lane in Lane}
         self.stopping = Event()
+        self.holds = {lane: Holds(lane.capitalize(), self.stopping) for lane in Lane}
         self._stuck_since: dict[Lane, float] = {}
         self._refused_since: dict[Lane, float] = {}
 
@@ -38,7 +42,7 @@ class DeliveryState:
     def failed(self, lane: Lane, error: Exception) -> None:
         """Note that a lane cannot go on for now, and whether a person has to see to it."""
         self.stuck(lane)
-        if isinstance(error, _A_PERSONS_TURN):
+        if isinstance(error, A_PERSONS_TURN):
             self._refused_since.setdefault(lane, time.monotonic())
         else:
             self._refused_since.pop(lane, None)
@@ -59,7 +63,7 @@ class DeliveryState:
     def waiting(self) -> Iterator[Lane]:
         """The lanes that have something to do."""
         yield from (lane for lane, backlog in self.backlogs.items() if backlog.size(1))
-        if self.ledger.touched_tasks(1).tasks:
+        if self.ledger.touched_agents():
             yield Lane.ROWS
 
     def has_delivered(self, segment: Segment) -> bool:

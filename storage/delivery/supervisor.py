@@ -32,8 +32,10 @@ _MOST_LOOK_SECONDS = 0.5
 class Supervisor:
     """Runs a thread for each lane; leaving the block ends them after the batch that they have."""
 
-    def __init__(self, spool: Spool, ledger: Ledger, settings: Callable[[], Settings]) -> None:
-        self._state = DeliveryState(spool, ledger, settings)
+    def __init__(
+        self, spool: Spool, ledger: Ledger, settings_of: Callable[[str], Settings]
+    ) -> None:
+        self._state = DeliveryState(spool, ledger, settings_of)
         self._cleanup = Cleanup(self._state)
         self._workers = [LaneWorker(self._state, kind(self._state)) for kind in _DESTINATIONS]
         self._cleaned_at = 0.0

@@ -21,6 +21,8 @@ import pytest
 from agentruns.models import AgentTask
 from agentruns.spool import Ledger, Session, Spool
 from apps.stack import Stack
+from storage.access import Provisioning
+from storage.access.credentials import credentials_file, write_credentials
 from storage.delivery import Delivery, backoff, postgres_destination
 from storage.minio import clients as minio_clients
 from storage.mongo import clients as mongo_clients
@@ -204,23 +206,29 @@ def test_a_frozen_store_is_given_up_for_now_within_one_deadline(
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("flaw", ["no value", "wrong port", "wrong password"])
 def test_settings_that_are_put_right_meanwhile_count_without_a_restart(
-    spool: Spool, stores: Stores, task: AgentTask, flaw: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    right = os.environ["MONGODB_URL"]
-    parts = urlsplit(right)
+    spool: Spool, stores: Stores, task: AgentTask, flaw: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AGENTRUNS_HOME", str(tmp_path / "home"))
+    with Provisioning(stores.settings) as access:
+        key = access.add(task.agent_id)
+        assert key
+        right = access.environment_of(key)
+    url = right["MONGODB_URL"]
     wrong = {
         "no value": "",
-        "wrong port": right.replace(f":{parts.port}", ":1"),
-        "wrong password": right.replace(f":{parts.password}@", ":hunter2@"),
+        "wrong port": url.replace(f":{urlsplit(url).port}", ":1"),
+        "wrong password": url.replace(f":{urlsplit(url).password}@", ":hunter2@"),
     }
-    monkeypatch.setenv("MONGODB_URL", wrong[flaw])
+    file = credentials_file(task.agent_id)
+    write_credentials(file, right | {"MONGODB_URL": wrong[flaw]})
     written(spool, records_of(task, 5))
     with serving(spool):
         until(lambda: stored(stores, task)["files"] == 5)
         time.sleep(1)
         assert stored(stores, task)["logs"] == 0
 
-        monkeypatch.setenv("MONGODB_URL", right)
+        write_credentials(file, right)
 
         until(lambda: stored(stores, task) == everything(5))
 

@@ -27,5 +27,7 @@ CREATE INDEX IF NOT EXISTS rejected_by_session ON rejected (session);
 -- A serial, so that what is added while PostgreSQL is told of the earlier ones is not forgotten with them.
 CREATE TABLE IF NOT EXISTS touched_tasks (
     serial INTEGER PRIMARY KEY AUTOINCREMENT,
+    agent_id TEXT NOT NULL,
     task_id TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS touched_by_agent ON touched_tasks (agent_id, serial);
