@@ -91,7 +91,9 @@ def _fetch_newest(postgres: PostgresAdapter, minio: MinIOAdapter) -> str:
 
 
 def _fetched(minio: MinIOAdapter, file: StoredFile) -> int:
-    url = minio.get_presigned_url(file.bucket, file.object_path, expires_seconds=60)
+    url = minio.get_presigned_url(
+        file.bucket, file.object_path, expires_seconds=60, content_type=file.content_type
+    )
     try:
         with urlopen(url, timeout=FETCH_SECONDS) as answer:  # noqa: S310 - MinIO's own address
             return sum(map(len, iter(lambda: answer.read(2**20), b"")))

@@ -7,6 +7,7 @@ from uuid import UUID
 from agentruns.models import new_id
 from storage.evaluation import BatchResult, Counts, EvaluationStore, TaskVerdict
 from storage.evidence import PassOrder, TaskKey
+from storage.settings import component_settings
 from storage.stores import shared_stores
 from tasks.retries import store_task
 
@@ -53,5 +54,5 @@ def worst_verdicts(order: PassOrder, done: BatchResult) -> list[TaskVerdict]:
 
 
 def _evaluation() -> EvaluationStore:
-    stores = shared_stores()
+    stores = shared_stores(component_settings("evaluator"))
     return EvaluationStore(stores.postgres, stores.mongo)

@@ -121,12 +121,20 @@ def stack(clean_environment: None) -> Iterator["Stack"]:
             stack.reset()
 
 
+@pytest.fixture(scope="module")
+def restored_components(stack: "Stack") -> Iterator[None]:
+    """Evaluator and frontend are the stack's own again after tests that gave them other keys."""
+    yield
+    stack.up(prefect=False)
+
+
 @pytest.fixture
 def settings(
     stack: "Stack",
     database_url: str,
     owner_url: str,
     agent_id: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Settings"]:
     """Settings of the servers, with a PostgreSQL database of the test's own.
@@ -140,6 +148,9 @@ def settings(
     for name, value in (stack.environment() | own).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AGENTRUNS_HOME", str(stack.home))
+    for component in ("evaluator", "frontend"):
+        file = _env_file(tmp_path / f"{component}.env", stack.environment(component), owner_url)
+        monkeypatch.setenv(f"AGENTRUNS_{component.upper()}_ENV_FILE", str(file))
     settings = load_settings()
     yield settings
     _forget_agents(settings, agent_id)
@@ -263,10 +274,16 @@ def _execute(url: str, statement: str) -> None:
 def _drop(server: str, name: str) -> None:
     import psycopg
 
-    # A worker of autovacuum may be in it for a moment, and only a superuser may end that one.
-    for attempt in stamina.retry_context(on=psycopg.errors.InsufficientPrivilege, attempts=20):
-        with attempt:
-            _execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    # Only who has their rights may end the connections that the components still have.
+    components = "agentruns_operator, agentruns_evaluator, agentruns_frontend"
+    _execute(server, f"GRANT {components} TO CURRENT_USER")
+    try:
+        # A worker of autovacuum may be in it for a moment, and only a superuser may end that one.
+        for attempt in stamina.retry_context(on=psycopg.errors.InsufficientPrivilege, attempts=20):
+            with attempt:
+                _execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        _execute(server, f"REVOKE {components} FROM CURRENT_USER")
 
 
 def _forget_keys(url: str) -> None:
@@ -285,10 +302,31 @@ def _in_database(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
 
 
+def _shut_out(settings: "Settings", prefix: str) -> None:
+    """Take the keys of the agents back that the test, or a delivery of its, let in."""
+    from storage.access import Provisioning
+    from storage.access.credentials import credentials_file
+
+    with Provisioning(settings) as access:
+        for agent in access.agents(1000):
+            access.disable(agent.agent_id)
+    for file in credentials_file(prefix).parent.glob(f"{prefix}*.env"):
+        file.unlink()
+
+
+def _env_file(path: Path, environment: dict[str, str], database: str) -> Path:
+    """An env file of a component that leads to the test's own database."""
+    own = _in_database(environment["POSTGRES_URL"], database.rpartition("/")[2])
+    values = environment | {"POSTGRES_URL": own}
+    path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    return path
+
+
 def _forget_agents(settings: "Settings", prefix: str) -> None:
     from minio import Minio
     from pymongo import MongoClient
 
+    _shut_out(settings, prefix)
     with MongoClient[dict[str, Any]](settings.required("mongodb_url")) as mongo:
         for name in mongo.list_database_names():
             if name.startswith(f"agent_{prefix}"):

@@ -9,7 +9,7 @@ SECRET_NAMES = frozenset(
     f"{name}{suffix}"
     for name in (
         *("MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "POSTGRES_OWNER_URL"),
-        "AGENTRUNS_ENV",
+        *("AGENTRUNS_ENV", "AGENTRUNS_EVALUATOR_ENV", "AGENTRUNS_FRONTEND_ENV"),
     )
     for suffix in ("", "_FILE")
 )

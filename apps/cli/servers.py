@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from apps.stack.stack import Stack
     from apps.stack.states import StackStatus
 
+COMPONENTS = ("operator", "evaluator", "frontend")
 ServerName = Literal["mongodb", "postgres", "minio", "prefect", "worker"]
 
 
@@ -113,19 +114,39 @@ def env(
 ) -> Answer:
     """Print the addresses and credentials of the servers on this machine, for a shell.
 
-    Example: `agentruns env --as operator`
+    Example: `agentruns env --as evaluator`
 
     Args:
-        as_: Whose credentials; only the operator has some yet.
+        as_: Whose: operator, evaluator, frontend, or agent:ID for an agent that was let in here.
         terminal: Where to print.
     """
-    if as_ != "operator":
+    kind, _, agent_id = as_.partition(":")
+    if kind == "agent":
+        values = _agents(agent_id)
+    elif as_ in COMPONENTS:
+        values = _stack(terminal).environment(as_)
+    else:
         raise CommandError(
             ExitCode.WRONG_USAGE,
-            f"there are no credentials of their own for '{readable(as_)}' yet; use --as operator.",
+            f"nobody is called '{readable(as_)}': choose {', '.join(COMPONENTS)} or agent:ID.",
         )
-    values = _stack(terminal).environment()
     return Answer(values, _exported(values))
+
+
+def _agents(agent_id: str) -> dict[str, str]:
+    """What the agent's env file on this machine says."""
+    # Late: it brings pydantic.
+    from dotenv import dotenv_values
+
+    from storage.access.credentials import credentials_file
+
+    file = credentials_file(agent_id)
+    if not file.exists():
+        raise CommandError(
+            ExitCode.WRONG_USAGE,
+            f"no key of {agent_id} is kept here: run 'agentruns agents add {agent_id}'.",
+        )
+    return {name: value or "" for name, value in dotenv_values(file).items()}
 
 
 def _stack(terminal: Terminal) -> "Stack":

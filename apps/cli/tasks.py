@@ -85,7 +85,9 @@ def read_records(stores: "Stores", task_id: UUID, limit: int) -> TaskRecords:
 def screenshot_links(stores: "Stores", files: "Page[StoredFile]") -> dict[UUID, str]:
     """A presigned address for each screenshot, good for one hour."""
     return {
-        file.id: stores.minio.get_presigned_url(file.bucket, file.object_path, expires_seconds=3600)
+        file.id: stores.minio.get_presigned_url(
+            file.bucket, file.object_path, content_type=file.content_type
+        )
         for file in files
         if file.bucket == "screenshots"
     }

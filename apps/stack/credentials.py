@@ -10,6 +10,9 @@ from apps.stack.files import read_mapping, write_mapping
 #: What homes that were made before do not have yet; each is made up.
 ADDED = frozenset(
     {
+        "mongodb_evaluator_password",
+        "minio_frontend_access_key",
+        "minio_frontend_secret_key",
         "postgres_operator_password",
         "postgres_evaluator_password",
         "postgres_frontend_password",
@@ -22,11 +25,17 @@ def _secret() -> str:
     return secrets.token_hex(20)
 
 
+def _access_key() -> str:
+    # MinIO takes no longer one.
+    return secrets.token_hex(10)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
     """What opens the local servers."""
 
     mongodb_password: str = field(default_factory=_secret)
+    mongodb_evaluator_password: str = field(default_factory=_secret)
     postgres_password: str = field(default_factory=_secret)
     postgres_superuser_password: str = field(default_factory=_secret)
     postgres_operator_password: str = field(default_factory=_secret)
@@ -34,6 +43,8 @@ class Credentials:
     postgres_frontend_password: str = field(default_factory=_secret)
     minio_access_key: str = field(default_factory=_secret)
     minio_secret_key: str = field(default_factory=_secret)
+    minio_frontend_access_key: str = field(default_factory=_access_key)
+    minio_frontend_secret_key: str = field(default_factory=_secret)
     prefect_password: str = field(default_factory=_secret)
 
     @property

@@ -47,9 +47,14 @@ class Folders:
         return self._runtime() / "supervisor.sock"
 
     @property
-    def environment(self) -> Path:
-        """The env file for those who use the servers."""
-        return self.home / "stack.env"
+    def environments(self) -> list[Path]:
+        """The env files of all components, and those of the agents that were let in."""
+        components = [self.environment_of(name) for name in ("operator", "evaluator", "frontend")]
+        return [*components, *(self.home / "agents").glob("*.env")]
+
+    def environment_of(self, component: str) -> Path:
+        """The env file for those who use the servers as one of the components."""
+        return self.home / f"{'stack' if component == 'operator' else component}.env"
 
     @property
     def credentials(self) -> Path:
@@ -103,7 +108,8 @@ class Folders:
 
     def remove(self) -> None:
         """Delete everything that is ours, except the lock, which somebody may be waiting for."""
-        self.environment.unlink(missing_ok=True)
+        for file in self.environments:
+            file.unlink(missing_ok=True)
         for folder in (self.data, self.logs, self.socket.parent):
             shutil.rmtree(folder)
         for file in (self.credentials, self.ports, self.configuration):

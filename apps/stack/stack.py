@@ -6,7 +6,6 @@ from pathlib import Path
 
 from apps.stack.credentials import kept_credentials, read_credentials
 from apps.stack.errors import StackError
-from apps.stack.files import write_private
 from apps.stack.folders import Folders
 from apps.stack.locking import locked
 from apps.stack.ports import is_free, kept_ports, owner_of, read_ports
@@ -19,7 +18,7 @@ from apps.stack.processes import (
     wait_for_end,
 )
 from apps.stack.progress import Say, say_on_stderr
-from apps.stack.publishing import environment_of, environment_text, open_stores
+from apps.stack.publishing import ENVIRONMENTS, open_stores, publish
 from apps.stack.servers.minio import MinioServer
 from apps.stack.servers.mongo import MongoServer
 from apps.stack.servers.postgres import PostgresServer
@@ -63,7 +62,7 @@ class Stack:
             with self._undone_if_interrupted():
                 self._start([kind(site) for kind in self._wanted(prefect=prefect)])
             open_stores(site)
-            write_private(self._folders.environment, environment_text(site))
+            publish(site)
             return self._status(site, PATIENT_SECONDS)
 
     def down(self) -> list[str]:
@@ -104,15 +103,15 @@ class Stack:
         end = iter(last_lines(log, lines).splitlines())
         return _chained(end, following_lines(log)) if follow else end
 
-    def environment(self) -> dict[str, str]:
-        """What somebody who uses the servers sets, by name.
+    def environment(self, component: str = "operator") -> dict[str, str]:
+        """What somebody who uses the servers as one of the components sets, by name.
 
         Raises:
             StackError: when the servers were never started.
         """
         if (site := self._known_site()) is None:
             raise StackError("the local servers were never started: run 'agentruns up'")
-        return environment_of(site)
+        return ENVIRONMENTS[component](site)
 
     def _status(self, site: Site, seconds: float) -> StackStatus:
         kept = self._supervisor.states()

@@ -83,7 +83,7 @@ class TestWithPrefect:
         secrets = [part for part in credentials.split('"') if len(part) == 40]
         processes = processes_of(whole)
 
-        assert len(secrets) == 9
+        assert len(secrets) == 11
         assert len(processes) >= 6
         for process in processes:
             assert not any(secret in " ".join(process.cmdline()) for secret in secrets)
@@ -119,7 +119,8 @@ class TestWithPrefect:
         assert Path(worker.environ()["TMPDIR"]).is_relative_to(whole.home)
 
     def test_nobody_else_can_read_a_secret(self, whole):
-        for path in ("stack.env", "stack/credentials.json", "stack/supervisord.conf"):
+        files = ("stack.env", "evaluator.env", "frontend.env")
+        for path in (*files, "stack/credentials.json", "stack/supervisord.conf"):
             assert stat.S_IMODE((whole.home / path).stat().st_mode) == 0o600
         for folder in (
             "logs",
@@ -163,10 +164,24 @@ def test_the_environment_has_what_the_stores_and_prefect_need(stack):
         line.split("=", 1) for line in (stack.home / "stack.env").read_text().splitlines()
     )
     assert set(environment) == {
-        "MONGODB_URL", "POSTGRES_URL", "POSTGRES_OWNER_URL", "MINIO_ENDPOINT",
-        "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY",
-        "MINIO_SECURE", "PREFECT_API_URL", "PREFECT_API_AUTH_STRING",
+        "MONGODB_URL", "POSTGRES_URL", "POSTGRES_OWNER_URL", "MINIO_ENDPOINT", "MINIO_ACCESS_KEY",
+        "MINIO_SECRET_KEY", "MINIO_SECURE", "MINIO_SIGNING_ACCESS_KEY", "MINIO_SIGNING_SECRET_KEY",
+        "PREFECT_API_URL", "PREFECT_API_AUTH_STRING",
     }  # fmt: skip
+
+
+def test_each_component_has_credentials_of_its_own_and_none_that_it_may_not_have(stack):
+    operator, evaluator, frontend = (
+        stack.environment(component) for component in ("operator", "evaluator", "frontend")
+    )
+
+    assert set(evaluator) == {"MONGODB_URL", "POSTGRES_URL"}
+    assert set(frontend) == {
+        "POSTGRES_URL", "MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE",
+    }  # fmt: skip
+    assert len({each["POSTGRES_URL"] for each in (operator, evaluator, frontend)}) == 3
+    assert operator["MINIO_ACCESS_KEY"] != frontend["MINIO_ACCESS_KEY"]
+    assert operator["MINIO_SIGNING_ACCESS_KEY"] == frontend["MINIO_ACCESS_KEY"]
 
 
 def test_two_homes_run_side_by_side(stack, short_folder):
@@ -193,7 +208,7 @@ def test_reset_deletes_what_is_ours_and_nothing_else(short_folder):
     stack.reset()
 
     assert neighbour.read_text() == "years of work"
-    assert not (home / "stack.env").exists()
+    assert list(home.glob("*.env")) == []
     assert sorted(path.name for path in (home / "stack").iterdir()) == ["lock"]
     assert processes_of(stack) == []
     assert stack.reset() == []

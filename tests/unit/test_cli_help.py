@@ -109,7 +109,7 @@ def test_logs_knows_exactly_the_servers_that_there_are() -> None:
         (["logs", "mariadb"], "postgres"),
         (["logs", "minio", "--follow", "--json"], "--follow"),
         (["reset"], "--yes"),
-        (["env", "--as", "agent:browser-1"], "--as operator"),
+        (["env", "--as", "king"], "choose operator, evaluator"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "hint",
 )

@@ -6,6 +6,7 @@ from apps.stack.files import write_private
 from apps.stack.mongod_program import find_mongod
 from apps.stack.ports import LOOPBACK
 from apps.stack.servers.server import Program, Server
+from storage.access.roles import MONGODB_EVALUATOR as EVALUATOR
 from storage.mongo.bootstrap import ensure_administrator, server_version
 
 USER = "agentruns"
@@ -22,6 +23,12 @@ class MongoServer(Server):
         """How to reach it as its administrator."""
         password = self.site.credentials.mongodb_password
         return f"mongodb://{USER}:{password}@{self.address}/?authSource=admin"
+
+    @property
+    def evaluator_url(self) -> str:
+        """How to reach it as the evaluator, who only reads."""
+        password = self.site.credentials.mongodb_evaluator_password
+        return f"mongodb://{EVALUATOR}:{password}@{self.address}/?authSource=admin"
 
     def program(self) -> Program:
         """Write its configuration."""
