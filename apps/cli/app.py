@@ -3,7 +3,16 @@
 from cyclopts import App, Group, Parameter
 
 from agentruns import __version__
-from apps.cli import checking, delivering, deploying, evaluating, recording, servers, spooling
+from apps.cli import (
+    agents,
+    checking,
+    delivering,
+    deploying,
+    evaluating,
+    recording,
+    servers,
+    spooling,
+)
 from apps.cli import tasks as recorded
 
 
@@ -47,6 +56,13 @@ spool.command(spooling.show_status, name="status")
 spool.command(spooling.list_rejected, name="rejected")
 spool.command(spooling.retry)
 
+access = App(name="agents", help="Say who may write into the stores.", group=OPERATING)
+access.command(agents.add)
+access.command(agents.list_agents, name="list")
+access.command(agents.show)
+access.command(agents.rotate)
+access.command(agents.disable)
+
 check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
 check.command(checking.health)
 
@@ -54,6 +70,7 @@ app.command(recording.record, group=RECORDING)
 app.command(tasks)
 app.command(evaluating.evaluate, group=EVALUATING)
 app.command(check)
+app.command(access)
 app.command(delivering.deliver, group=OPERATING)
 app.command(spool)
 app.command(deploying.deploy, group=OPERATING)

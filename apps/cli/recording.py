@@ -8,6 +8,7 @@ from uuid import UUID
 from rich.text import Text
 
 from apps.cli.answer import Answer
+from apps.cli.delivery_log import why_it_waits
 from apps.cli.echoing import Echo
 from apps.cli.errors import CommandError
 from apps.cli.exit_codes import ExitCode
@@ -158,6 +159,8 @@ def _rest(run: "RunRecord", spool: Path) -> Iterator[Text]:
             else f"nobody delivers them yet: run 'agentruns deliver --spool {spool}'."
         )
         yield Text(kept + who, "yellow")
+        if run.delivering and (why := why_it_waits(spool)):
+            yield Text(f"It waits: {why}", "yellow")
     if run.rejected:
         yield Text(
             f"{run.rejected} records were refused by a store: "

@@ -17,6 +17,8 @@ LEAST_SIZE = 16 * 1024**2
 SIZES = {"M": 1024**2, "G": 1024**3, "T": 1024**4}
 #: A week.
 MOST_SECONDS = 7 * 24 * 3600
+#: A year.
+MOST_HOURS = 365 * 24
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -99,6 +101,12 @@ def check_seconds(_: Any, value: float) -> None:
         raise ValueError(f"Choose 0 to {MOST_SECONDS} seconds.")
 
 
+def check_hours(_: Any, value: float) -> None:
+    """Refuse a time that is none, and one without end."""
+    if not 0 <= value <= MOST_HOURS:
+        raise ValueError(f"Choose 0 to {MOST_HOURS} hours.")
+
+
 def check_size(_: Any, value: str | None) -> None:
     """Refuse what `bytes_of` cannot read, and what is too small for anything."""
     if (size := bytes_of(value)) is not None and size < LEAST_SIZE:
@@ -146,11 +154,13 @@ GivenTerminal = Annotated[Terminal, Parameter(parse=False)]
 #: An option that is said or not said.
 Flag = Annotated[bool, Parameter(show_default=False)]
 AgentIdOption = Annotated[str, Parameter(validator=check_agent_id, env_var="AGENT_ID")]
+AgentId = Annotated[str, Parameter(validator=check_agent_id)]
 AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
 StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
 TaskId = Annotated[str, Parameter(validator=check_uuid)]
 TaskIdOption = Annotated[str | None, Parameter(validator=check_uuid)]
 Seconds = Annotated[float, Parameter(validator=check_seconds)]
+Hours = Annotated[float, Parameter(validator=check_hours)]
 Size = Annotated[str | None, Parameter(validator=check_size)]
 PageLimit = Annotated[int, Parameter(validator=check_limit)]
 Attempts = Annotated[int, Parameter(validator=check_attempts)]

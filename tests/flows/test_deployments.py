@@ -32,6 +32,8 @@ NAMES = [
     "evaluate-tasks/every-15-minutes",
     "check-health/every-5-minutes",
     "deliver-spools/every-5-minutes",
+    "retire-keys/every-5-minutes",
+    "provision-agent/on-demand",
     "record-agent-run/on-demand",
 ]
 

@@ -1,0 +1,162 @@
+"""`agentruns agents ...`: who may write into the stores, and with which keys."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from apps.cli.agent_list import as_list, as_page
+from apps.cli.answer import Answer
+from apps.cli.values import AgentId, Flag, GivenTerminal, Hours, PageLimit
+
+if TYPE_CHECKING:
+    from storage.access import AgentKey, Provisioning
+
+File = Annotated[Path | None, Parameter()]
+
+
+def add(
+    agent_id: AgentId,
+    /,
+    *,
+    append_only: Flag = False,
+    to: File = None,
+    kubernetes_secret: File = None,
+    terminal: GivenTerminal,
+) -> Answer:
+    """Let an agent into the three stores: its own rows, documents and objects, nothing else.
+
+    Harmless twice: an agent that has a key keeps it, and what was cut off in the middle is
+    finished. The key is written into a file that only you can read, and shown nowhere else.
+
+    Example: `agentruns agents add browser-1`
+
+    Args:
+        agent_id: Which agent.
+        append_only: For an agent that may be taken over by what it reads: it adds log entries,
+            and neither changes nor deletes them. AGENTRUNS_APPEND_ONLY=yes makes it the default.
+        to: The env file for its key; `agents/ID.env` in the home of agentruns by default.
+        kubernetes_secret: Write the key as the manifest of a Kubernetes Secret, into this file.
+        terminal: Where to print.
+    """
+    # Late: the stores bring their drivers.
+    from storage.access import Provisioning
+
+    with terminal.working("Letting it in"), Provisioning() as access:
+        key = access.add(agent_id, append_only=append_only or None)
+        place = _kept(access, key, to, kubernetes_secret) if key else None
+    document = {"agent_id": agent_id, "created": key is not None, **_told(key, place)}
+    if key is None:
+        again = f"'agentruns agents rotate {agent_id}' gives it a new one"
+        return Answer(document, f"{agent_id} has a key already; {again}.")
+    return Answer(document, f"{agent_id} is let in. {_where(place)}")
+
+
+def rotate(
+    agent_id: AgentId,
+    /,
+    *,
+    keep: Hours = 1.0,
+    to: File = None,
+    kubernetes_secret: File = None,
+    terminal: GivenTerminal,
+) -> Answer:
+    """Give an agent a new key; the old ones go on for an hour, so that nothing stands still.
+
+    A disabled agent is let in again. Old keys are taken back by the flow `retire-keys`.
+
+    Example: `agentruns agents rotate browser-1 --keep 24`
+
+    Args:
+        agent_id: Which agent.
+        keep: For how many hours the old keys still open the stores; 0 for not at all.
+        to: The env file for its key; `agents/ID.env` in the home of agentruns by default.
+        kubernetes_secret: Write the key as the manifest of a Kubernetes Secret, into this file.
+        terminal: Where to print.
+    """
+    # Late: the stores bring their drivers.
+    from storage.access import Provisioning
+
+    with terminal.working("Making a new key"), Provisioning() as access:
+        key = access.rotate(agent_id, timedelta(hours=keep))
+        place = _kept(access, key, to, kubernetes_secret)
+    document = {"agent_id": agent_id, "old_keys_hours": keep, **_told(key, place)}
+    return Answer(document, f"{agent_id} has a new key. {_where(place)}")
+
+
+def disable(agent_id: AgentId, /, *, terminal: GivenTerminal) -> Answer:
+    """Shut an agent out of all three stores at once; what it recorded stays.
+
+    Example: `agentruns agents disable browser-1`
+
+    Args:
+        agent_id: Which agent.
+        terminal: Where to print.
+    """
+    # Late: the stores bring their drivers.
+    from storage.access import Provisioning
+
+    with terminal.working("Shutting it out"), Provisioning() as access:
+        keys = access.disable(agent_id)
+    text = f"{agent_id} is shut out; {len(keys)} keys were taken back."
+    return Answer({"agent_id": agent_id, "disabled": True, "revoked": keys}, text)
+
+
+def list_agents(
+    *, limit: PageLimit = 100, after: str | None = None, terminal: GivenTerminal
+) -> Answer:
+    """List the agents that were let in, and whether their keys are valid.
+
+    Example: `agentruns agents list`
+
+    Args:
+        limit: At most so many on a page.
+        after: The `next` of an earlier page, for the page that follows it.
+        terminal: Where to print.
+    """
+    # Late: the stores bring their drivers.
+    from storage.access import Provisioning
+
+    with Provisioning() as access:
+        page = access.agents(limit, after)
+    agents = [agent.model_dump(mode="json") for agent in page]
+    return Answer({"agents": agents, "next": page.next}, as_list(page, terminal))
+
+
+def show(agent_id: AgentId, /, *, terminal: GivenTerminal) -> Answer:
+    """Show one agent with all its keys, never their secrets.
+
+    Example: `agentruns agents show browser-1`
+
+    Args:
+        agent_id: Which agent.
+        terminal: Where to print.
+    """
+    # Late: the stores bring their drivers.
+    from storage.access import Provisioning
+
+    with Provisioning() as access:
+        agent = access.agent(agent_id)
+    return Answer(agent.model_dump(mode="json"), as_page(agent, terminal))
+
+
+def _kept(access: "Provisioning", key: "AgentKey", to: Path | None, manifest: Path | None) -> Path:
+    """Write the key where it was asked for, for its owner's eyes only."""
+    from storage.access.credentials import credentials_file, write_credentials, write_manifest
+
+    environment = access.environment_of(key)
+    if manifest:
+        write_manifest(manifest.absolute(), environment)
+        return manifest
+    place = to.absolute() if to else credentials_file(key.agent_id)
+    write_credentials(place, environment)
+    return place
+
+
+def _told(key: "AgentKey | None", place: Path | None) -> dict[str, str]:
+    return {"key_id": key.key_id, "file": str(place)} if key else {}
+
+
+def _where(place: Path | None) -> str:
+    return f"Its key is in {place}, for nobody else to read."

@@ -1,0 +1,47 @@
+"""The steps of letting agents in; a key goes into a file, never into Prefect."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from agentruns.models.values import Record
+from storage.access import AgentKey, Provisioning
+from storage.access.credentials import credentials_file, write_credentials
+from tasks.retries import store_task
+
+
+class Provisioned(Record):
+    """What became of an agent's keys."""
+
+    agent_id: str
+    created: bool
+    key_id: str | None = None
+    file: str | None = None
+    """Where the worker keeps the key, for its user only."""
+
+
+@store_task
+def let_in(agent_id: str, append_only: bool, folder: str | None) -> Provisioned:
+    """Give an agent its first key, unless it has one."""
+    with Provisioning() as access:
+        key = access.add(agent_id, append_only=append_only or None)
+        return _kept(access, key, folder) if key else Provisioned(agent_id=agent_id, created=False)
+
+
+@store_task
+def renew(agent_id: str, keep_hours: float, folder: str | None) -> Provisioned:
+    """Give an agent a new key."""
+    with Provisioning() as access:
+        return _kept(access, access.rotate(agent_id, timedelta(hours=keep_hours)), folder)
+
+
+@store_task
+def retire() -> list[str]:
+    """Take back the keys whose time is over; gives their ids."""
+    with Provisioning() as access:
+        return access.retire()
+
+
+def _kept(access: Provisioning, key: AgentKey, folder: str | None) -> Provisioned:
+    file = credentials_file(key.agent_id, Path(folder) if folder else None)
+    write_credentials(file, access.environment_of(key))
+    return Provisioned(agent_id=key.agent_id, created=True, key_id=key.key_id, file=str(file))
