@@ -23,6 +23,8 @@ AWAY = {
     "MONGODB_URL": "mongodb://127.0.0.1:9",
     "POSTGRES_URL": "postgresql://nobody@127.0.0.1:9/none",
     "MINIO_ENDPOINT": "127.0.0.1:9",
+    # No key of the agent lies there that would lead to the stores after all.
+    "AGENTRUNS_HOME": str(Path(tempfile.gettempdir(), "agentruns-bench-nowhere")),
 }
 _LOOK_SECONDS = 0.005
 

@@ -29,6 +29,7 @@ def main() -> int:
         record("Read the event feed", GOOD_RUN, Path(folder, "good"))
         dying = Path(folder, "dying")
         record("Read the list of runs", DYING_RUN, dying, "--die-at", "12", expect=KILLED)
+    step("See whom that let in, with a key of its own", "agents", "list")
     step("Score what is new", "evaluate")
     step("Ask every part how it is", "check", "health")
     step("Look at the tasks and their scores", "tasks", "list", "--limit", "4")
