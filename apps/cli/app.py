@@ -5,6 +5,7 @@ from cyclopts import App, Group, Parameter
 from agentruns import __version__
 from apps.cli import (
     agents,
+    auditing,
     checking,
     delivering,
     deploying,
@@ -63,6 +64,9 @@ access.command(agents.show)
 access.command(agents.rotate)
 access.command(agents.disable)
 
+audit = App(name="audit", help="See who let whom in and out.", group=OPERATING)
+audit.command(auditing.list_entries, name="list")
+
 check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
 check.command(checking.health)
 
@@ -71,6 +75,7 @@ app.command(tasks)
 app.command(evaluating.evaluate, group=EVALUATING)
 app.command(check)
 app.command(access)
+app.command(audit)
 app.command(delivering.deliver, group=OPERATING)
 app.command(spool)
 app.command(deploying.deploy, group=OPERATING)

@@ -1,6 +1,7 @@
 """The agents that were let in, and the keys that they have."""
 
 from datetime import datetime
+from typing import Any
 
 from agentruns.models import utcnow
 from agentruns.models.values import AgentId, Record, UtcTime
@@ -47,3 +48,17 @@ class Agent(Record):
     disabled_at: UtcTime | None = None
     keys: tuple[KeyState, ...] = ()
     """The newest first."""
+
+
+class AuditEntry(Record):
+    """One thing that was done to an agent or a key, as PostgreSQL itself noted it."""
+
+    id: int
+    at: UtcTime
+    who: str
+    """The role that did it."""
+    address: str | None
+    """Where it came from."""
+    what: str
+    agent_id: str | None
+    details: dict[str, Any]

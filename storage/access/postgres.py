@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 
 from agentruns.models import Page
 from agentruns.models.values import Record
-from storage.access.agents import Agent, KeyState
+from storage.access.agents import Agent, AuditEntry, KeyState
 from storage.access.keys import AgentKey
 from storage.access.roles import role_of
 from storage.errors import RecordNotFound
@@ -97,6 +97,15 @@ class PostgresAccess:
     def keys_to_retire(self, now: datetime) -> list[KeyState]:
         """Keys that are over and that some store may still let in, at most 1,000."""
         return self._rows(KeyState, "keys_to_retire", now=now)
+
+    def audit(self, limit: int, after: str | None, agent_id: str | None) -> Page[AuditEntry]:
+        """A page of what was done to agents and keys, newest first."""
+        if after is not None and not after.isdecimal():
+            raise ValueError("the cursor is unknown: pass the `next` of the page before, unchanged")
+        told = {"agent_id": agent_id, "after": after, "rows": checked_limit(limit) + 1}
+        found = self._rows(AuditEntry, "audit_page", **told)
+        page = tuple(found[:limit])
+        return Page(page, str(page[-1].id) if len(found) > limit else None)
 
     def _agents(self, **told: Any) -> list[Agent]:
         agents: list[Agent] = self._rows(Agent, "agents_page", **told)

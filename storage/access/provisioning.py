@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from agentruns.models import Page, utcnow
-from storage.access.agents import Agent, KeyState
+from storage.access.agents import Agent, AuditEntry, KeyState
 from storage.access.credentials import environment_of
 from storage.access.keys import AgentKey, new_key
 from storage.access.minio import MinioAccess
@@ -90,6 +90,12 @@ class Provisioning(Closable):
             RecordNotFound: when there is no such agent.
         """
         return self._postgres.agent(checked_agent_id(agent_id))
+
+    def audit(
+        self, limit: int = 100, after: str | None = None, agent_id: str | None = None
+    ) -> Page[AuditEntry]:
+        """A page of who let whom in and out, newest first, of all agents or one."""
+        return self._postgres.audit(limit, after, agent_id)
 
     def environment_of(self, key: AgentKey) -> dict[str, str]:
         """What a process sets to be this agent."""

@@ -57,3 +57,12 @@ WHERE k.retired_at IS NULL
     AND (k.revoked_at IS NOT NULL OR k.expires_at <= :now OR a.disabled_at IS NOT NULL)
 ORDER BY k.key_id
 LIMIT 1000;
+
+-- name: audit_page
+-- What was done to agents and their keys, newest first.
+SELECT id, at, who, address::text, what, agent_id, details
+FROM audit_log
+WHERE (:agent_id::text IS NULL OR agent_id = :agent_id)
+    AND (:after::bigint IS NULL OR id < :after)
+ORDER BY id DESC
+LIMIT :rows;
