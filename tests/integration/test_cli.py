@@ -331,7 +331,12 @@ def test_a_terminal_without_colour_gets_no_escape_sequence(
         (["evaluate"], {"PREFECT_API_URL": "http://127.0.0.1:1/api"}, 3, "agentruns up"),
         (["evaluate"], {"PREFECT_API_URL": None}, 3, "PREFECT_API_URL"),
         (["evaluate"], {"PREFECT_API_AUTH_STRING": "a:hunter2"}, 4, "PREFECT_API_AUTH_STRING"),
-        (["evaluate"], {"POSTGRES_URL": "{wrong}"}, 4, "password"),
+        (
+            ["evaluate"],
+            {"POSTGRES_URL": "{wrong}", "AGENTRUNS_EVALUATOR_ENV_FILE": None},
+            4,
+            "password",
+        ),
         (
             ["record", "--agent", "a", "--watch", "/etc/passwd", "--", "true"],
             {},
