@@ -365,12 +365,16 @@ BEGIN
 END
 $$;
 
--- All three stores know the key.
+-- All three stores know the key, which was not taken back meanwhile.
 CREATE FUNCTION complete_agent_key(key text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     UPDATE agent_keys SET completed_at = COALESCE(completed_at, clock_timestamp())
-    WHERE key_id = key;
+    WHERE key_id = key AND revoked_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE check_violation
+        USING MESSAGE = 'the key is revoked', CONSTRAINT = 'key_is_valid_and_of_that_agent';
+    END IF;
 END
 $$;
 
