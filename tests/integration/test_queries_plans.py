@@ -152,18 +152,24 @@ CASES = {
     "store_verdicts": [{"pass_id": TASK, "created_at": "2026-01-20T00:00:00Z"}],
     "store_new_verdicts": [{"pass_id": TASK, "created_at": "2026-01-20T00:00:00Z"}],
     "verdicts_of_tasks": [{"scorer": "overall", "version": "1", "ids": [TASK] * 100}],
-    "known_agents": [{"agent_id": None}, {"agent_id": "agent7"}],
-    "keys_of_agent": [{"agent_id": "agent7"}],
+    "agents_page": [
+        {"agent_id": agent_id, "after": after, "rows": 101}
+        for agent_id, after in ((None, None), (None, "agent5"), ("agent7", None))
+    ],
+    "keys_of_agents": [{"agent_ids": [f"agent{number}" for number in range(100)]}],
+    "keys_to_retire": [{"now": utcnow()}],
+    "is_key_over": [{}],
 }
 #: Statements that have no plan, or whose plan is that of a function.
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
-    *("revoke_agent_key", "disable_agent", "set_component_password"),
+    *("revoke_agent_key", "retire_agent_key", "disable_agent", "set_component_password"),
+    "take_turn",
 }
 #: What an agent may not do at all.
 OTHERS = {
     *("insert_evaluation", "merge_evaluations", "store_verdicts", "store_new_verdicts"),
-    *("open_pass", "count_batch", "close_pass"),
+    *("open_pass", "count_batch", "close_pass", "hold_the_pass"),
 }
 
 
