@@ -2,6 +2,7 @@
 
 StorageError
 ├── StoreUnavailable   trying again may work
+│   └── NotLetInYet    one agent has no key before all stores are there
 ├── AccessDenied       a person has to change a right or a password
 ├── RecordRejected     the record itself is refused, for good
 ├── RecordNotFound     there is no such record
@@ -17,6 +18,10 @@ class StorageError(Exception):
 
 class StoreUnavailable(StorageError):
     """A store could not be reached or did not answer in time. Trying again may work."""
+
+
+class NotLetInYet(StoreUnavailable):
+    """An agent gets its key once every store can be reached; others need not wait for it."""
 
 
 class AccessDenied(StorageError):

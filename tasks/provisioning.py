@@ -1,6 +1,7 @@
 """The steps of letting agents in; a key goes into a file, never into Prefect."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from agentruns.models.values import Record
@@ -22,16 +23,20 @@ class Provisioned(Record):
 @store_task
 def let_in(agent_id: str, append_only: bool, folder: str | None) -> Provisioned:
     """Give an agent its first key, unless it has one."""
+    file = _file(agent_id, folder)
     with Provisioning() as access:
-        key = access.add(agent_id, append_only=append_only or None)
-        return _kept(access, key, folder) if key else Provisioned(agent_id=agent_id, created=False)
+        key = access.add(
+            agent_id, append_only=append_only or None, keep=partial(_write, access, file)
+        )
+    return _provisioned(key, file) if key else Provisioned(agent_id=agent_id, created=False)
 
 
 @store_task
 def renew(agent_id: str, keep_hours: float, folder: str | None) -> Provisioned:
     """Give an agent a new key."""
+    file, grace = _file(agent_id, folder), timedelta(hours=keep_hours)
     with Provisioning() as access:
-        return _kept(access, access.rotate(agent_id, timedelta(hours=keep_hours)), folder)
+        return _provisioned(access.rotate(agent_id, grace, partial(_write, access, file)), file)
 
 
 @store_task
@@ -41,7 +46,13 @@ def retire() -> list[str]:
         return access.retire()
 
 
-def _kept(access: Provisioning, key: AgentKey, folder: str | None) -> Provisioned:
-    file = credentials_file(key.agent_id, Path(folder) if folder else None)
+def _file(agent_id: str, folder: str | None) -> Path:
+    return credentials_file(agent_id, Path(folder) if folder else None)
+
+
+def _write(access: Provisioning, file: Path, key: AgentKey) -> None:
     write_credentials(file, access.environment_of(key))
+
+
+def _provisioned(key: AgentKey, file: Path) -> Provisioned:
     return Provisioned(agent_id=key.agent_id, created=True, key_id=key.key_id, file=str(file))

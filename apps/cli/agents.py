@@ -44,8 +44,8 @@ def add(
     from storage.access import Provisioning
 
     with terminal.working("Letting it in"), Provisioning() as access:
-        key = access.add(agent_id, append_only=append_only or None)
-        place = _kept(access, key, to, kubernetes_secret) if key else None
+        place = _Place(access, agent_id, to, kubernetes_secret)
+        key = access.add(agent_id, append_only=append_only or None, keep=place.keep)
     document = {"agent_id": agent_id, "created": key is not None, **_told(key, place)}
     if key is None:
         again = f"'agentruns agents rotate {agent_id}' gives it a new one"
@@ -79,8 +79,8 @@ def rotate(
     from storage.access import Provisioning
 
     with terminal.working("Making a new key"), Provisioning() as access:
-        key = access.rotate(agent_id, timedelta(hours=keep))
-        place = _kept(access, key, to, kubernetes_secret)
+        place = _Place(access, agent_id, to, kubernetes_secret)
+        key = access.rotate(agent_id, timedelta(hours=keep), place.keep)
     document = {"agent_id": agent_id, "old_keys_hours": keep, **_told(key, place)}
     return Answer(document, f"{agent_id} has a new key. {_where(place)}")
 
@@ -141,22 +141,26 @@ def show(agent_id: AgentId, /, *, terminal: GivenTerminal) -> Answer:
     return Answer(agent.model_dump(mode="json"), as_page(agent, terminal))
 
 
-def _kept(access: "Provisioning", key: "AgentKey", to: Path | None, manifest: Path | None) -> Path:
-    """Write the key where it was asked for, for its owner's eyes only."""
-    from storage.access.credentials import credentials_file, write_credentials, write_manifest
+class _Place:
+    """The file where a key is written as it was asked for, for its owner's eyes only."""
 
-    environment = access.environment_of(key)
-    if manifest:
-        write_manifest(manifest.absolute(), environment)
-        return manifest
-    place = to.absolute() if to else credentials_file(key.agent_id)
-    write_credentials(place, environment)
-    return place
+    def __init__(
+        self, access: "Provisioning", agent_id: str, to: Path | None, manifest: Path | None
+    ) -> None:
+        from storage.access.credentials import credentials_file, write_credentials, write_manifest
+
+        self._access = access
+        self._write = write_manifest if manifest else write_credentials
+        self.path = manifest or to or credentials_file(agent_id)
+
+    def keep(self, key: "AgentKey") -> None:
+        """Write the key."""
+        self._write(self.path.absolute(), self._access.environment_of(key))
 
 
-def _told(key: "AgentKey | None", place: Path | None) -> dict[str, str]:
-    return {"key_id": key.key_id, "file": str(place)} if key else {}
+def _told(key: "AgentKey | None", place: _Place) -> dict[str, str]:
+    return {"key_id": key.key_id, "file": str(place.path)} if key else {}
 
 
-def _where(place: Path | None) -> str:
-    return f"Its key is in {place}, for nobody else to read."
+def _where(place: _Place) -> str:
+    return f"Its key is in {place.path}, for nobody else to read."

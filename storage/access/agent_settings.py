@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from storage.access.credentials import credentials_file, write_credentials
 from storage.access.keys import KEY_ID
 from storage.access.provisioning import Provisioning
-from storage.errors import AccessDenied
+from storage.errors import AccessDenied, NotLetInYet, StoreUnavailable
 from storage.settings import Settings, load_settings, settings_in
 
 #: The lanes of a delivery meet a new agent at the same time, and it needs one key.
@@ -23,15 +23,17 @@ def settings_of(agent_id: str) -> Settings:
 
     Raises:
         AccessDenied: when there is none; the message says what to do.
+        NotLetInYet: when a store is away that has to know a new key.
     """
-    own, file = load_settings(), credentials_file(agent_id)
-    with _ONE_AT_A_TIME:
-        if file.exists():
-            return settings_in(file)
-        if _is_an_agents(own):
-            return own
-        if own.provisions:
-            return _let_in(agent_id, own, file)
+    file = credentials_file(agent_id)
+    if file.exists():
+        return settings_in(file)
+    own = load_settings()
+    if _is_an_agents(own):
+        return own
+    if own.provisions:
+        with _ONE_AT_A_TIME:
+            return settings_in(file) if file.exists() else _let_in(agent_id, own, file)
     raise AccessDenied(f"{agent_id} was not let in yet: run 'agentruns agents add {agent_id}'.")
 
 
@@ -43,13 +45,16 @@ def _is_an_agents(own: Settings) -> bool:
 def _let_in(agent_id: str, own: Settings, file: Path) -> Settings:
     with Provisioning(own) as access:
         try:
-            key = access.add(agent_id)
+            key = access.add(
+                agent_id, keep=lambda key: write_credentials(file, access.environment_of(key))
+            )
         except AccessDenied as error:
             raise AccessDenied(f"{agent_id} could not be let in: {error}") from None
+        except StoreUnavailable as error:
+            raise NotLetInYet(f"{agent_id} could not be let in yet: {error}") from None
         if key is None:
             raise AccessDenied(
                 f"{agent_id} has a key that is not kept here: bring its env file to {file}, or run "
                 f"'agentruns agents rotate {agent_id}'."
             )
-        write_credentials(file, access.environment_of(key))
     return settings_in(file)

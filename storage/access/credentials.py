@@ -74,5 +74,7 @@ def _as_user(url: str, user: str, password: str, options: Mapping[str, str]) -> 
     hosts = parts.netloc.rpartition("@")[2]
     about_user = {"user", "password", "authSource", "authMechanism"}
     kept = {name: value for name, value in parse_qsl(parts.query) if name not in about_user}
+    # Spaces as %20: libpq reads no plus sign as one.
+    query = urlencode(kept | dict(options), quote_via=quote)
     netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{hosts}"
-    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(kept | dict(options))))
+    return urlunsplit(parts._replace(netloc=netloc, query=query))

@@ -1,6 +1,8 @@
 """Who may get into PostgreSQL: roles for the keys of agents, passwords for components."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,7 +13,7 @@ from agentruns.models.values import Record
 from storage.access.agents import Agent, AuditEntry, KeyState
 from storage.access.keys import AgentKey
 from storage.access.roles import role_of
-from storage.errors import RecordNotFound
+from storage.errors import RecordNotFound, StoreUnavailable
 from storage.paging import checked_limit
 from storage.postgres.connection import PgConnection
 from storage.postgres.deadline import connect
@@ -21,6 +23,8 @@ from storage.postgres.queries import query
 Kept = TypeVar("Kept", bound=Record)
 
 _SECONDS = 15.0
+#: The longest that one waits for another who works on the same agent, and between two looks.
+_TURN_SECONDS, _LOOK_SECONDS = 60.0, 0.2
 
 
 class PostgresAccess:
@@ -32,6 +36,22 @@ class PostgresAccess:
 
     def __init__(self, operator_url: str) -> None:
         self._url = operator_url
+
+    @contextmanager
+    def turn(self, agent_id: str) -> Iterator[None]:
+        """Be the only one who works on the keys of an agent: two would mix up their secrets.
+
+        Raises:
+            StoreUnavailable: when another one does not come to an end.
+        """
+        with translated():
+            connection = connect(self._url, _TURN_SECONDS, autocommit=True)
+        try:
+            with translated():
+                _take(connection, agent_id)
+            yield
+        finally:
+            connection.close()
 
     def add(self, agent_id: str, *, append_only: bool = False) -> None:
         """Make an agent known, and enable it when it was disabled."""
@@ -134,6 +154,16 @@ def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
             verifier = _verifier(connection, role_of(component), password)
             told = {"component": component, "verifier": verifier}
             connection.execute(query("set_component_password"), told)
+
+
+def _take(connection: PgConnection, agent_id: str) -> None:
+    end = time.monotonic() + _TURN_SECONDS - 1
+    while not connection.execute(query("take_turn"), {"agent_id": agent_id}).fetchall()[0][0]:
+        if time.monotonic() > end:
+            raise StoreUnavailable(
+                f"Somebody else is giving {agent_id} a key or taking one back: try again later."
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 def _verifier(connection: PgConnection, role: str, password: str) -> str:

@@ -1,7 +1,9 @@
 """Agents let into the three stores and shut out again; what was cut off is finished by a repeat."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from agentruns.models import Page, utcnow
 from storage.access.agents import Agent, AuditEntry, KeyState
@@ -12,42 +14,56 @@ from storage.access.mongo import MongoAccess
 from storage.access.postgres import PostgresAccess
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
-from storage.errors import AccessDenied
+from storage.errors import AccessDenied, RecordRejected, StorageError
 from storage.mongo.clusters import Clusters
 from storage.settings import Settings, load_settings
+
+#: Puts a key where its agent finds it; what it raises leaves the key to the next try.
+Keep = Callable[[AgentKey], Any]
 
 
 class Provisioning(Closable):
     """Gives agents keys and takes them back, as the operator.
 
     PostgreSQL knows what exists: a key is announced there before any store has it, and complete
-    once all have it. Only complete keys are handed out.
+    once all have it and it is kept where its agent finds it. One at a time works on an agent.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or load_settings()
 
-    def add(self, agent_id: str, *, append_only: bool | None = None) -> AgentKey | None:
+    def add(
+        self, agent_id: str, *, append_only: bool | None = None, keep: Keep | None = None
+    ) -> AgentKey | None:
         """A first key for an agent, in all three stores; None when it has one already.
 
-        Without `append_only`, AGENTRUNS_APPEND_ONLY decides.
+        Without `append_only`, an agent that is known stays what it is, and AGENTRUNS_APPEND_ONLY
+        decides on others.
 
         Raises:
-            AccessDenied: when the agent was disabled.
+            AccessDenied: when the agent was disabled, before or meanwhile.
         """
-        checked_agent_id(agent_id)
+        with self._postgres.turn(checked_agent_id(agent_id)):
+            return self._added(agent_id, append_only, keep)
+
+    def _added(self, agent_id: str, append_only: bool | None, keep: Keep | None) -> AgentKey | None:
         known = self._postgres.find(agent_id)
         if known and known.disabled_at:
             raise AccessDenied(
                 f"{agent_id} is disabled: 'agentruns agents rotate {agent_id}' lets it in again."
             )
         if known and any(key.is_valid for key in known.keys):
+            if append_only and not known.append_only:
+                raise AccessDenied(
+                    f"{agent_id} has a key already that may change and delete its own data: "
+                    "--append-only counts only when an agent is let in."
+                )
             return None
         if append_only is None:
-            append_only = self._settings.agentruns_append_only
-        return self._granted(agent_id, known, append_only=append_only)
+            append_only = known.append_only if known else self._settings.agentruns_append_only
+        return self._granted(agent_id, known, keep, append_only=append_only)
 
-    def rotate(self, agent_id: str, keep: timedelta) -> AgentKey:
+    def rotate(self, agent_id: str, grace: timedelta, keep: Keep | None = None) -> AgentKey:
         """A new key for an agent; its old ones open the stores for so much longer.
 
         A disabled agent is let in again.
@@ -55,14 +71,13 @@ class Provisioning(Closable):
         Raises:
             RecordNotFound: when there is no such agent.
         """
-        known = self._postgres.agent(checked_agent_id(agent_id))
-        key = self._granted(agent_id, known, append_only=known.append_only)
-        until = utcnow() + keep
-        for old in known.keys:
-            if old.is_valid and old.key_id != key.key_id:
-                self._postgres.expire(old.key_id, until)
-        if not keep:
-            self.retire()
+        with self._postgres.turn(checked_agent_id(agent_id)):
+            known = self._postgres.agent(agent_id)
+            key = self._granted(agent_id, known, keep, append_only=known.append_only)
+            old = [each for each in known.keys if each.is_valid and each.key_id != key.key_id]
+            self._end(old, utcnow() + grace)
+            if not grace:
+                self._revoked(old)
         return key
 
     def disable(self, agent_id: str) -> list[str]:
@@ -71,13 +86,16 @@ class Provisioning(Closable):
         Raises:
             RecordNotFound: when there is no such agent.
         """
-        known = self._postgres.agent(checked_agent_id(agent_id))
-        self._postgres.disable(agent_id)
-        return [self._revoked(key) for key in known.keys if not key.retired_at]
+        self._postgres.agent(checked_agent_id(agent_id))
+        self._postgres.disable(agent_id)  # at once, whoever gives it a key in this moment
+        with self._postgres.turn(agent_id):
+            self._postgres.disable(agent_id)
+            keys = self._postgres.agent(agent_id).keys
+            return self._revoked(key for key in keys if not key.retired_at)
 
     def retire(self, now: datetime | None = None) -> list[str]:
         """Take back the keys whose time is over, and those of disabled agents."""
-        return [self._revoked(key) for key in self._postgres.keys_to_retire(now or utcnow())]
+        return self._revoked(self._postgres.keys_to_retire(now or utcnow()))
 
     def agents(self, limit: int = 100, after: str | None = None) -> Page[Agent]:
         """A page of the agents, by id, each with its keys."""
@@ -104,7 +122,9 @@ class Provisioning(Closable):
     def close(self) -> None:
         """Nothing stays open between two calls."""
 
-    def _granted(self, agent_id: str, known: Agent | None, *, append_only: bool) -> AgentKey:
+    def _granted(
+        self, agent_id: str, known: Agent | None, keep: Keep | None, *, append_only: bool
+    ) -> AgentKey:
         """A key that all stores know; what was cut off before is finished, with a new secret."""
         key = new_key(agent_id)
         begun = next((key for key in known.keys if key.is_begun), None) if known else None
@@ -112,21 +132,52 @@ class Provisioning(Closable):
             self._minio.revoke(begun.key_id)  # its name there goes with the secret that is lost
             key = key.model_copy(update={"key_id": begun.key_id})
         self._postgres.add(agent_id, append_only=append_only)
-        self._postgres.grant(key)
-        with MongoAccess(self._cluster_of(agent_id)) as mongo:
-            mongo.grant(key, append_only=append_only)
-        self._minio.grant(key, append_only=append_only)
-        self._postgres.complete(key.key_id)
+        try:
+            self._grant(key, keep, append_only=append_only)
+        except RecordRejected:
+            # Disabled meanwhile, so that whoever did it may have looked before the stores had it.
+            self._shut_out(agent_id, key.key_id)
+            raise AccessDenied(f"{agent_id} was disabled while it was let in.") from None
         return key
 
-    def _revoked(self, key: KeyState) -> str:
-        """The id of a key that no store lets in any more; PostgreSQL knows when all is done."""
-        self._postgres.revoke(key.key_id)
-        self._minio.revoke(key.key_id)
+    def _grant(self, key: AgentKey, keep: Keep | None, *, append_only: bool) -> None:
+        self._postgres.grant(key)
         with MongoAccess(self._cluster_of(key.agent_id)) as mongo:
-            mongo.revoke(key.agent_id, key.key_id)
-        self._postgres.retire(key.key_id)
-        return key.key_id
+            mongo.grant(key, append_only=append_only)
+        self._minio.grant(key, append_only=append_only)
+        if keep:
+            keep(key)
+        self._postgres.complete(key.key_id)
+
+    def _end(self, keys: Iterable[KeyState], until: datetime) -> None:
+        """Let keys end then; one that ends earlier gains nothing."""
+        for key in keys:
+            if key.expires_at is None or key.expires_at > until:
+                self._postgres.expire(key.key_id, until)
+
+    def _revoked(self, keys: Iterable[KeyState]) -> list[str]:
+        """The ids of keys that no store lets in any more; one that fails keeps back no other."""
+        errors: list[StorageError] = []
+        revoked = []
+        for key in keys:
+            try:
+                self._postgres.revoke(key.key_id)
+                self._shut_out(key.agent_id, key.key_id)
+                self._postgres.retire(key.key_id)
+                revoked.append(key.key_id)
+            except StorageError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return revoked
+
+    def _shut_out(self, agent_id: str, key_id: str) -> None:
+        """Take a key out of both stores, of the second also when the first is away."""
+        try:
+            self._minio.revoke(key_id)
+        finally:
+            with MongoAccess(self._cluster_of(agent_id)) as mongo:
+                mongo.revoke(agent_id, key_id)
 
     def _cluster_of(self, agent_id: str) -> str:
         return Clusters(self._settings).url(agent_id)

@@ -1,6 +1,6 @@
 """Objects on their way to MinIO, and then their rows to PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class FilesDestination(PostgresDestination):
         except RecordRejected:
             # Perhaps their tasks are still on the way. Whatever a file refers to was written
             # before it, so it is in the spool.
-            self._wait_for_rows(self._marks_of_rows(agent_id))
+            self._wait_for_rows(agent_id)
             return put.rejected + store_rows(keep, {"files": put.files}, ())
         return put.rejected
 
@@ -61,17 +61,27 @@ class FilesDestination(PostgresDestination):
             self._done, self._ids = put_objects(self._minio.of(agent_id), records), ids
         return self._done
 
-    def _marks_of_rows(self, agent_id: str) -> dict[str, int]:
-        """Where the rows have to come, but for those of other agents that are held."""
-        held = self._state.holds[Lane.ROWS].segments(but_of=agent_id)
-        return self._state.backlogs[Lane.ROWS].marks(held)
+    def _wait_for_rows(self, agent_id: str) -> None:
+        """Wait until the rows are as far as they are known now, but for those of refused agents.
 
-    def _wait_for_rows(self, marks: Mapping[str, int]) -> None:
-        while not self._state.watermarks.wait_for(Lane.ROWS, marks, _LOOK_SECONDS):
+        Raises:
+            StorageError: when the agent's own rows are refused, with the words of their store.
+        """
+        holds, marks = self._state.holds[Lane.ROWS], self._state.backlogs[Lane.ROWS].marks()
+        # Asked each time: another agent may be refused meanwhile, and would never get there.
+        while not self._state.watermarks.wait_for(
+            Lane.ROWS, _without(marks, holds.refused(but_of=agent_id)), _LOOK_SECONDS
+        ):
+            if error := holds.error_of(agent_id):
+                raise type(error)(str(error))
             if self._state.stopping.is_set():
                 raise Stopping
             self._state.stuck(self.lane)
         self._state.going(self.lane)
+
+
+def _without(marks: Mapping[str, int], segments: Container[str]) -> dict[str, int]:
+    return {segment: last for segment, last in marks.items() if segment not in segments}
 
 
 def _minio(settings: Settings) -> MinIOAdapter:

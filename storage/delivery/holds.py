@@ -1,7 +1,7 @@
 """Agents whose settings or rights are wrong wait, and hold up no other agent."""
 
 import time
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -12,6 +12,8 @@ from storage.delivery.groups import Agents, Group
 @dataclass(slots=True)
 class _Hold:
     backoff: Backoff
+    since: float
+    error: Exception
     until: float = 0.0
     segments: set[str] = field(default_factory=set)
 
@@ -29,8 +31,10 @@ class Holds:
 
     def hold(self, group: Group, error: Exception) -> None:
         """Try the group again later, later each time."""
-        hold = self._holds.setdefault(group.agents, _Hold(Backoff(self._name, self._stopping)))
-        hold.until = time.monotonic() + hold.backoff.failed(error)
+        now = time.monotonic()
+        new = _Hold(Backoff(self._name, self._stopping), now, error)
+        hold = self._holds.setdefault(group.agents, new)
+        hold.error, hold.until = error, now + hold.backoff.failed(error)
         hold.segments |= group.segments()
 
     def holds(self, group: Group) -> bool:
@@ -43,16 +47,33 @@ class Holds:
 
     def release(self, group: Group) -> None:
         """The group could be stored (again)."""
-        if hold := self._holds.pop(group.agents, None):
-            hold.backoff.over()
+        for agents, hold in tuple(self._holds.items()):
+            # Other agents may have written into a segment since it was held.
+            was_held = bool(hold.segments & group.segments())
+            hold.segments -= group.segments()
+            if agents == group.agents or (was_held and not hold.segments):
+                del self._holds[agents]
+                hold.backoff.over()
 
-    def segments(self, but_of: str | None = None) -> Set[str]:
-        """The segments that are not to be read for now, leaving out those of one agent."""
+    def segments(self) -> Set[str]:
+        """The segments that are not to be read for now."""
         now = time.monotonic()
-        # Copies: the lane of files asks for those of the rows, too.
-        held = [
-            hold.segments.copy()
-            for agents, hold in tuple(self._holds.items())
-            if hold.until > now and but_of not in agents
-        ]
-        return set[str]().union(*held)
+        return _union(hold for hold in self._holds.values() if hold.until > now)
+
+    def refused(self, but_of: str | None = None, seconds: float = 0.0) -> Set[str]:
+        """The segments that could not be stored for so long, leaving out those of one agent.
+
+        Also when they are tried once more in this moment.
+        """
+        then = time.monotonic() - seconds
+        held = tuple(self._holds.items())  # other threads ask, too
+        return _union(hold for agents, hold in held if hold.since <= then and but_of not in agents)
+
+    def error_of(self, agent_id: str) -> Exception | None:
+        """Why an agent waits, if it does."""
+        held = tuple(self._holds.items())
+        return next((hold.error for agents, hold in held if agent_id in agents), None)
+
+
+def _union(holds: Iterable[_Hold]) -> Set[str]:
+    return set[str]().union(*[hold.segments.copy() for hold in holds])

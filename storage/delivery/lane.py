@@ -14,7 +14,7 @@ from storage.delivery.destination import Destination
 from storage.delivery.groups import Group, grouped
 from storage.delivery.poison import id_of, isolated, refused
 from storage.delivery.result import LaneCounts, by_session
-from storage.delivery.state import A_PERSONS_TURN, DeliveryState, Stopping
+from storage.delivery.state import ONE_AGENTS, DeliveryState, Stopping
 from storage.rejection import Rejection
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class LaneWorker(Thread):
             return
         try:
             rejections = self._stored(group)
-        except A_PERSONS_TURN as error:
+        except ONE_AGENTS as error:
             self._hold(group, error)
             return
         self._holds.release(group)

@@ -5,8 +5,10 @@ from typing import Any
 from storage.delivery.adapters import AgentAdapters
 from storage.delivery.destination import Destination
 from storage.delivery.state import DeliveryState
+from storage.errors import AccessDenied
 from storage.postgres import bulk
 from storage.postgres.adapter import PostgresAdapter
+from storage.postgres.queries import query
 from storage.retries import retried
 from storage.settings import Settings
 
@@ -34,6 +36,11 @@ class PostgresDestination(Destination):
         """Keep rows in one transaction, with one deadline for all of it."""
         with self._postgres.of(agent_id).connection() as connection:
             bulk.store_rows(connection, **rows)
+            # Row security hides all tasks from a key that is over: an update says nothing.
+            if connection.execute(query("is_key_over")).fetchall()[0][0]:
+                raise AccessDenied(
+                    f"The key of {agent_id} is over: run 'agentruns agents rotate {agent_id}'."
+                )
 
 
 def _postgres(settings: Settings) -> PostgresAdapter:

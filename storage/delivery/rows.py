@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from math import inf
 from uuid import UUID
 
 from agentruns.models import AgentTask, ProgressUpdate
 from agentruns.spool import Lane
+from storage.delivery.groups import Group
 from storage.delivery.postgres_destination import PostgresDestination
-from storage.delivery.state import A_PERSONS_TURN, DeliveryState
+from storage.delivery.state import ONE_AGENTS, DeliveryState
 from storage.errors import StorageError
 from storage.rejection import Rejection
 from storage.rows import store_rows
@@ -55,15 +55,31 @@ class RowsDestination(PostgresDestination):
     def before_stop(self) -> None:
         """Tell of the touched tasks that are left."""
         for agent_id in self._state.ledger.touched_agents():
+            self._tell(agent_id)
+
+    def _tell(self, agent_id: str) -> None:
+        holds, group = self._state.holds[self.lane], Group(frozenset([agent_id]), [])
+        if holds.holds(group):
+            return
+        try:
+            self.store(agent_id, [])
+        except ONE_AGENTS as error:
             # An agent that is shut out must not keep the news of the others.
-            with suppress(*A_PERSONS_TURN):
-                self.store(agent_id, [])
+            self._state.failed(self.lane, error)
+            holds.hold(group, error)
+            self.forget(agent_id)
+        else:
+            holds.release(group)
 
     def _heartbeat(self) -> None:
         for agent_id, tasks in self._open_tasks().items():
             # Quietly: a store that is away is told of by the next rows.
-            with suppress(StorageError):
+            try:
                 self._postgres.of(agent_id).heartbeat(tasks)
+            except ONE_AGENTS:
+                self.forget(agent_id)
+            except StorageError:
+                continue
 
     def _open_tasks(self) -> dict[str, list[UUID]]:
         """The tasks whose recorders live, by agent."""

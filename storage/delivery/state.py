@@ -8,11 +8,13 @@ from agentruns.spool import Lane, Ledger, Segment, Spool
 from storage.delivery.backlog import Backlog
 from storage.delivery.holds import Holds
 from storage.delivery.watermarks import Watermarks
-from storage.errors import AccessDenied, SettingsError
+from storage.errors import AccessDenied, NotLetInYet, SettingsError
 from storage.settings import Settings
 
 #: A person has to change something before trying again helps.
 A_PERSONS_TURN = (SettingsError, AccessDenied)
+#: These concern one agent, and the others can go on.
+ONE_AGENTS = (*A_PERSONS_TURN, NotLetInYet)
 
 
 class Stopping(Exception):  # noqa: N818 - no error: the delivery was told to end

@@ -100,9 +100,17 @@ class Supervisor:
     def _has_reached(self, marks: dict[Lane, dict[str, int]], *, hopeless: bool) -> bool:
         return all(
             self._state.watermarks.wait_for(lane, marks[lane], 0)
-            or (hopeless and self._state.stuck_seconds(lane) > _STUCK_SECONDS)
+            or (hopeless and self._is_hopeless(lane, marks[lane]))
             for lane in Lane
         )
+
+    def _is_hopeless(self, lane: Lane, marks: dict[str, int]) -> bool:
+        """Whether a lane stands still, or has nothing left but what is refused."""
+        if self._state.stuck_seconds(lane) > _STUCK_SECONDS:
+            return True
+        refused = self._state.holds[lane].refused(seconds=_STUCK_SECONDS)
+        rest = {segment: last for segment, last in marks.items() if segment not in refused}
+        return bool(refused) and self._state.watermarks.wait_for(lane, rest, 0)
 
     def _is_all_done(self) -> bool:
         return not any(self._state.waiting()) and is_deserted(self._state.spool)

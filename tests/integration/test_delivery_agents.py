@@ -11,11 +11,12 @@ from threading import Event, Thread
 import psycopg
 import pytest
 
-from agentruns.models import AgentTask
+from agentruns.models import AgentTask, utcnow
 from agentruns.spool import Session, Spool
 from storage.access import Provisioning
 from storage.access.credentials import credentials_file, write_credentials
-from storage.delivery import Delivery
+from storage.access.postgres import PostgresAccess
+from storage.delivery import Delivery, adapters
 from storage.settings import Settings
 from storage.stores import Stores
 from tests.integration.deliveries import a_task, everything, records_of, stored, written
@@ -154,6 +155,36 @@ def test_a_rotated_key_is_picked_up_without_a_restart(
         stop.set()
         thread.join(30)
     assert new.key_id != old
+
+
+def test_news_of_a_task_that_come_with_a_key_that_is_over_are_not_lost(
+    spool: Spool, stores: Stores, access: Provisioning, settings: Settings, agent_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """MongoDB lets the key in until it is taken back; PostgreSQL shows it no task to update."""
+    monkeypatch.setattr(adapters, "_LOOK_SECONDS", 3600.0)
+    task = a_task(agent_id)
+    key = let_in(access, agent_id)
+    stop, session = Event(), Session(spool)
+    thread = Thread(target=Delivery(spool).serve, args=[stop], kwargs={"forever": True})
+    thread.start()
+    try:
+        session.append(records_of(task, 10))
+        until(lambda: stored(stores, task) == everything(10))
+        time.sleep(2)
+        known = stores.postgres.get_task(task.id)
+        PostgresAccess(settings.required("postgres_url")).expire(key, utcnow())
+        session.append(records_of(task, 1, pictures=0)[1:2])
+        until(lambda: stored(stores, task)["logs"] == 11)
+        time.sleep(2)
+        new = access.rotate(agent_id, timedelta(hours=1))
+        write_credentials(credentials_file(agent_id), access.environment_of(new))
+
+        until(lambda: stores.postgres.get_task(task.id) != known)
+        session.close()
+    finally:
+        stop.set()
+        thread.join(30)
 
 
 def test_a_disabled_agents_records_stay_in_the_spool(

@@ -1,6 +1,8 @@
 """Agents let into the three stores and shut out again, on real servers with their own keys."""
 
+import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from storage.access.credentials import (
     write_credentials,
     write_manifest,
 )
+from storage.access.postgres import PostgresAccess
 from storage.errors import AccessDenied, RecordNotFound, StorageError, StoreUnavailable
 from storage.settings import Settings, settings_from
 from storage.stores import Stores
@@ -213,12 +216,158 @@ def test_what_a_cut_off_disabling_left_open_is_closed_by_the_next_look(
     broken = Settings.model_validate({name: told[name] for name in told if told[name] is not None})
     with Provisioning(broken) as cut, pytest.raises(StoreUnavailable):
         cut.disable(agent_id)
-    assert refusing(key, settings) == ["postgres"]
+    assert refusing(key, settings) == ["postgres", "mongodb"]
 
     assert key.key_id in access.retire()
 
     assert refusing(key, settings) == EVERYWHERE
     assert key.key_id not in access.retire()
+
+
+def without(settings: Settings, **away: str) -> Settings:
+    """The same settings, with stores that are away."""
+    told = settings.model_dump() | away
+    return Settings.model_validate({name: told[name] for name in told if told[name] is not None})
+
+
+NO_MONGODB = "mongodb://u:p@127.0.0.1:9"
+
+
+def test_another_rotation_does_not_prolong_a_key_that_is_ending(
+    access: Provisioning, agent_id: str
+) -> None:
+    first = added(access, agent_id)
+    access.rotate(agent_id, timedelta(hours=1))
+
+    access.rotate(agent_id, timedelta(hours=24))
+
+    second, ending = access.agent(agent_id).keys[1:]
+    assert ending.key_id == first.key_id
+    assert ending.expires_at is not None
+    assert ending.expires_at < utcnow() + timedelta(hours=2)
+    assert second.expires_at is not None
+    assert second.expires_at > utcnow() + timedelta(hours=23)
+
+
+def test_a_store_that_is_away_does_not_keep_open_the_others(
+    access: Provisioning, settings: Settings, agent_id: str
+) -> None:
+    keys = [added(access, agent_id), access.rotate(agent_id, timedelta(hours=1))]
+
+    with (
+        Provisioning(without(settings, mongodb_url=NO_MONGODB)) as cut,
+        pytest.raises(StoreUnavailable),
+    ):
+        cut.disable(agent_id)
+
+    for key in keys:
+        assert refusing(key, settings) == ["postgres", "minio"]
+
+
+def test_a_key_that_cannot_be_taken_back_keeps_back_no_other(
+    access: Provisioning, settings: Settings, agent_id: str
+) -> None:
+    keys = [added(access, f"{agent_id}-{name}") for name in "ab"]
+    for key in keys:
+        access.rotate(key.agent_id, timedelta(hours=1))
+    lost, good = sorted(keys, key=lambda key: key.key_id)
+    elsewhere = json.dumps({lost.agent_id: NO_MONGODB})
+    later = utcnow() + timedelta(hours=2)
+
+    with (
+        Provisioning(without(settings, mongodb_clusters=elsewhere)) as cut,
+        pytest.raises(StoreUnavailable),
+    ):
+        cut.retire(later)
+
+    assert refusing(good, settings) == EVERYWHERE
+    assert access.retire(later) == [lost.key_id]
+
+
+def test_a_key_that_could_not_be_kept_is_replaced_by_the_next_try(
+    access: Provisioning, settings: Settings, agent_id: str
+) -> None:
+    def full(_: AgentKey) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        access.add(agent_id, keep=full)
+    kept: list[AgentKey] = []
+
+    key = access.add(agent_id, keep=kept.append)
+
+    assert [key] == kept
+    assert writes(kept[0], settings)
+
+
+def test_a_rotation_whose_key_could_not_be_kept_leaves_the_old_one(
+    access: Provisioning, settings: Settings, agent_id: str
+) -> None:
+    old = added(access, agent_id)
+
+    def full(_: AgentKey) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        access.rotate(agent_id, timedelta(), full)
+
+    assert writes(old, settings)
+
+
+def test_who_finishes_an_append_only_agent_leaves_it_append_only(
+    access: Provisioning, settings: Settings, agent_id: str
+) -> None:
+    with (
+        Provisioning(without(settings, minio_endpoint="127.0.0.1:9")) as cut,
+        pytest.raises(StoreUnavailable),
+    ):
+        cut.add(agent_id, append_only=True)
+
+    added(access, agent_id)  # as a delivery does
+
+    assert access.agent(agent_id).append_only
+
+
+def test_who_has_a_key_with_more_rights_is_not_said_to_be_append_only(
+    access: Provisioning, agent_id: str
+) -> None:
+    added(access, agent_id)
+    with pytest.raises(AccessDenied, match="may change and delete"):
+        access.add(agent_id, append_only=True)
+
+
+def test_many_who_let_in_one_agent_at_the_same_time_make_one_key(
+    settings: Settings, agent_id: str
+) -> None:
+    kept: list[AgentKey] = []
+
+    def let_in() -> AgentKey | None:
+        with Provisioning(settings) as access:
+            return access.add(agent_id, keep=kept.append)
+
+    with ThreadPoolExecutor(3) as pool:
+        keys = [each.result() for each in [pool.submit(let_in) for _ in range(3)]]
+
+    assert list(filter(None, keys)) == kept
+    assert len(kept) == 1
+    assert writes(kept[0], settings)
+
+
+def test_an_agent_disabled_while_it_is_let_in_is_out_everywhere(
+    access: Provisioning, settings: Settings, agent_id: str
+) -> None:
+    told: list[AgentKey] = []
+
+    def disable(key: AgentKey) -> None:
+        told.append(key)
+        PostgresAccess(settings.required("postgres_url")).disable(agent_id)
+        # Whoever looks now thinks that nothing is left of the key.
+        PostgresAccess(settings.required("postgres_url")).retire(key.key_id)
+
+    with pytest.raises(AccessDenied, match="disabled while"):
+        access.add(agent_id, keep=disable)
+
+    assert refusing(told[0], settings) == EVERYWHERE
 
 
 @pytest.mark.parametrize("bad", ["", "A", "a/b", "../a", "a" * 58, "a b", "ä"])

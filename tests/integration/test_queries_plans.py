@@ -153,11 +153,12 @@ CASES = {
     "store_new_verdicts": [{"pass_id": TASK, "created_at": "2026-01-20T00:00:00Z"}],
     "verdicts_of_tasks": [{"scorer": "overall", "version": "1", "ids": [TASK] * 100}],
     "agents_page": [
-        {"agent_id": agent, "after": after, "rows": 101}
-        for agent, after in product([None, "agent7"], [None, "agent5"])
+        {"agent_id": agent_id, "after": after, "rows": 101}
+        for agent_id, after in ((None, None), (None, "agent5"), ("agent7", None))
     ],
-    "keys_of_agents": [{"agent_ids": ["agent7"]}],
-    "keys_to_retire": [{"now": "2026-01-20T00:00:00Z"}],
+    "keys_of_agents": [{"agent_ids": [f"agent{number}" for number in range(100)]}],
+    "keys_to_retire": [{"now": utcnow()}],
+    "is_key_over": [{}],
     "audit_page": [
         {"agent_id": agent, "after": after, "rows": 101}
         for agent, after in product([None, "agent7"], [None, 7])
@@ -167,6 +168,7 @@ CASES = {
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
     *("revoke_agent_key", "retire_agent_key", "disable_agent", "set_component_password"),
+    "take_turn",
 }
 #: What an agent may not do at all.
 OTHERS = {

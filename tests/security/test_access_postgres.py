@@ -137,6 +137,17 @@ class TestAgent:
         assert refusal(agent, late, mine.told()) == DENIED
         assert refusal(agent, TASK, mine.told()) == ""
 
+    @pytest.mark.parametrize("name", ["evidence_at", "heartbeat_at", "started_at"])
+    @pytest.mark.parametrize("at", ["infinity", "-infinity", "12000-01-01", "0044-03-15 BC"])
+    def test_leaves_no_time_that_stops_whoever_reads_it(self, agent, mine, name, at):
+        """Among them the evaluator, in a pass over all agents."""
+        update = f"UPDATE tasks SET {name} = %(at)s WHERE id = %(id)s"
+        assert agent.execute(update, {"id": mine.task, "at": "2026-02-01"}).rowcount == 1
+        assert refusal(agent, update, {"id": mine.task, "at": at}) == NO_CHECK
+        for insert in (STEP, FILE):
+            assert refusal(agent, insert, mine.told(at=at)) == NO_CHECK
+            agent.execute(insert, mine.told(at="2026-02-01"))
+
     @pytest.mark.parametrize(
         "role",
         ["postgres", "agentruns", "agentruns_operator", "agentruns_evaluator", "another key"],

@@ -4,10 +4,14 @@ import json
 import re
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+from pymongo.uri_parser import parse_uri
 
+from storage.access.credentials import environment_of
 from storage.access.keys import AgentKey, checked_key_id, new_key
 from storage.access.matrix import rights
+from storage.settings import settings_from
 
 HOSTILE = [
     "",
@@ -67,3 +71,17 @@ def test_rights_are_made_for_agents_only() -> None:
     for name in ("*", "a/b", "", "${aws:username}", '"'):
         with pytest.raises(ValueError, match="agent id"):
             rights("minio-agent", name)
+
+
+def test_the_options_of_an_address_are_the_agents_as_well() -> None:
+    key = new_key("browser-1")
+    given = {
+        "POSTGRES_URL": "postgresql://us:pw@db:5432/runs?options=-c%20geqo%3Doff&user=other",
+        "MONGODB_URL": "mongodb://us:pw@m:27017/admin?replicaSet=rs&authSource=admin",
+        "MINIO_ENDPOINT": "m:9000",
+    }
+    told = environment_of(key, settings_from(given))
+    address = conninfo_to_dict(told["POSTGRES_URL"])
+    assert (address["options"], address["user"]) == ("-c geqo=off", key.key_id)
+    asked = parse_uri(told["MONGODB_URL"])["options"]
+    assert (asked["replicaSet"], asked["authSource"]) == ("rs", "agent_browser-1")

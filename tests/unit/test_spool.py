@@ -3,10 +3,12 @@
 import itertools
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from agentruns.spool import (
     default_spool,
     spool_status,
 )
+from agentruns.spool.layout import LEDGER
 from tests.unit.spools import (
     PNG,
     a_log,
@@ -323,3 +326,19 @@ def _fill(session: Session, *more: AnyRecord) -> int:
 
 def _is_about(task: AgentTask, event: Event) -> bool:
     return str(task.id) in event.payload
+
+
+def test_the_ledger_of_a_version_before_is_taken_up(spool: Spool) -> None:
+    with closing(sqlite3.connect(spool.prepare().folder / LEDGER)) as ledger:
+        ledger.execute(
+            "CREATE TABLE touched_tasks"
+            " (serial INTEGER PRIMARY KEY AUTOINCREMENT, task_id TEXT NOT NULL)"
+        )
+        ledger.execute("INSERT INTO touched_tasks (task_id) VALUES ('a task of nobody known')")
+        ledger.commit()
+
+    task = a_task()
+    with spool.ledger() as ledger:
+        ledger.acknowledge(Lane.LOGS, {}, {}, touched=[(task.agent_id, task.id)])
+        assert ledger.touched_agents() == [task.agent_id]
+        assert ledger.touched_tasks(task.agent_id).tasks == {task.id}

@@ -45,16 +45,16 @@ DELETE FROM rejected WHERE id = ? AND rejected_at = ?
 SELECT 1 FROM rejected WHERE object = ? LIMIT 1
 
 -- name: add_touched
-INSERT INTO touched_tasks (agent_id, task_id) VALUES (?, ?)
+INSERT INTO news_of_tasks (agent_id, task_id) VALUES (?, ?)
 
 -- name: touched_agents
-SELECT DISTINCT agent_id FROM touched_tasks
+SELECT DISTINCT agent_id FROM news_of_tasks
 
 -- name: touched
-SELECT serial, task_id FROM touched_tasks WHERE agent_id = ? ORDER BY serial LIMIT ?
+SELECT serial, task_id FROM news_of_tasks WHERE agent_id = ? ORDER BY serial LIMIT ?
 
 -- name: forget_touched
-DELETE FROM touched_tasks WHERE agent_id = ? AND serial <= ?
+DELETE FROM news_of_tasks WHERE agent_id = ? AND serial <= ?
 
 -- name: forget_positions
 DELETE FROM positions WHERE segment > ? AND segment < ?

@@ -24,10 +24,11 @@ CREATE TABLE IF NOT EXISTS rejected (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rejected_by_session ON rejected (session);
 -- Tasks about which something was stored outside PostgreSQL, which has yet to hear of it.
+-- Not `touched_tasks`, which a spool of before may have: it tells no agent.
 -- A serial, so that what is added while PostgreSQL is told of the earlier ones is not forgotten with them.
-CREATE TABLE IF NOT EXISTS touched_tasks (
+CREATE TABLE IF NOT EXISTS news_of_tasks (
     serial INTEGER PRIMARY KEY AUTOINCREMENT,
     agent_id TEXT NOT NULL,
     task_id TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS touched_by_agent ON touched_tasks (agent_id, serial);
+CREATE INDEX IF NOT EXISTS news_by_agent ON news_of_tasks (agent_id, serial);

@@ -1,5 +1,9 @@
 -- Provisioning goes through the functions of revision 0004, which the operator may run.
 
+-- name: take_turn
+-- Whether nobody else works on an agent's keys; while this connection lasts, nobody else does.
+SELECT pg_try_advisory_lock(hashtext('agentruns provisioning'), hashtext(:agent_id::text));
+
 -- name: add_agent
 -- Make an agent known, and enable it when it was disabled.
 SELECT add_agent(:agent_id::text, :append_only::boolean);
@@ -31,6 +35,14 @@ SELECT set_component_password(:component::text, :verifier::text);
 -- name: retire_agent_key
 -- Note that no store lets a key in any more.
 SELECT retire_agent_key(:key_id::text);
+
+-- name: is_key_over
+-- Whether who asks has the key of an agent that counts no more.
+SELECT EXISTS (
+    SELECT FROM agent_keys
+    WHERE key_id = session_user::text
+        AND (revoked_at IS NOT NULL OR expires_at <= statement_timestamp())
+);
 
 -- name: agents_page
 -- The agents that were let in, by id.

@@ -156,6 +156,27 @@ FOR EACH ROW WHEN (
 EXECUTE FUNCTION refuse_older_status();
 
 
+-- Times: at 'infinity', or after the year 9999, no driver gets through a page -------------------
+-- So one agent's row would stop an evaluation pass over all agents.
+
+ALTER TABLE tasks ADD CONSTRAINT times_can_be_read CHECK (
+    least(
+        status_at, created_at, started_at, finished_at, updated_at, evidence_at, heartbeat_at
+    ) >= '0001-01-01 00:00:00+00'
+    AND greatest(
+        status_at, created_at, started_at, finished_at, updated_at, evidence_at, heartbeat_at
+    ) < '10000-01-01 00:00:00+00'
+);
+
+ALTER TABLE task_progress ADD CONSTRAINT times_can_be_read CHECK (
+    "timestamp" >= '0001-01-01 00:00:00+00' AND "timestamp" < '10000-01-01 00:00:00+00'
+);
+
+ALTER TABLE binary_file_metadata ADD CONSTRAINT times_can_be_read CHECK (
+    uploaded_at >= '0001-01-01 00:00:00+00' AND uploaded_at < '10000-01-01 00:00:00+00'
+);
+
+
 -- Whose rows ----------------------------------------------------------------------------------
 
 -- The agent of the key that logged in; nobody for everybody else, and when the key is over.
@@ -365,12 +386,16 @@ BEGIN
 END
 $$;
 
--- All three stores know the key.
+-- All three stores know the key, which was not taken back meanwhile.
 CREATE FUNCTION complete_agent_key(key text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     UPDATE agent_keys SET completed_at = COALESCE(completed_at, clock_timestamp())
-    WHERE key_id = key;
+    WHERE key_id = key AND revoked_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE check_violation
+        USING MESSAGE = 'the key is revoked', CONSTRAINT = 'key_is_valid_and_of_that_agent';
+    END IF;
 END
 $$;
 
