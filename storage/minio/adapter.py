@@ -174,7 +174,8 @@ class MinIOAdapter(Closable):
         """A URL with which a browser may read this object, and nothing else, for that long.
 
         The object is shown as `content_type`, from its row, when that is an image's; without a row,
-        as the image that its name tells; else it is downloaded.
+        as the image that its name tells; else it is downloaded. A frontend's key, which signs where
+        one is set, opens screenshots only.
         """
         if not 1 <= expires_seconds <= _WEEK:
             raise ValueError(f"expires_seconds must be between 1 and {_WEEK}, a week")

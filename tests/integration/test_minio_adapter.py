@@ -120,11 +120,15 @@ def test_an_upload_that_cannot_be_registered_stands_and_is_logged(
 @pytest.mark.parametrize("content", [HTML, SVG], ids=["HTML", "SVG"])
 @pytest.mark.parametrize("name", ["shot.png", "shot.html", "shot.svg", "shot"])
 def test_what_could_run_in_a_browser_is_only_ever_downloaded(
-    minio: MinIOAdapter, task: AgentTask, content: bytes, name: str
+    minio: MinIOAdapter, settings: Settings, task: AgentTask, content: bytes, name: str
 ) -> None:
     path = minio.upload_file(content, task.id, filename=name, content_type="image/png")
+    # The key that signs for browsers opens no binary at all; this one is the operator's.
+    nobodys = {"minio_signing_access_key": None, "minio_signing_secret_key": None}
+    assert answer(minio.get_presigned_url("binaries", path))[0] == 403
 
-    status, headers, body = answer(minio.get_presigned_url("binaries", path))
+    with MinIOAdapter(settings=settings.model_copy(update=nobodys)) as operator:
+        status, headers, body = answer(operator.get_presigned_url("binaries", path))
 
     assert (status, body) == (200, content)
     assert headers["Content-Type"] == "application/octet-stream"

@@ -72,9 +72,14 @@ def test_it_changes_nothing(minio: MinIOAdapter, method: str) -> None:
     assert minio.download_screenshot(path) == PNG
 
 
-def test_it_carries_the_key_s_name_and_never_the_secret(url: str, settings: Settings) -> None:
-    assert settings.required("minio_access_key") in url
+def test_it_carries_the_name_of_the_key_that_only_reads_and_no_secret(
+    url: str, settings: Settings
+) -> None:
+    assert settings.required("minio_signing_access_key") in url
+    # Whoever knows the name of a key that may write can write, says CVE-2026-41145.
+    assert settings.required("minio_access_key") not in url
     assert settings.required("minio_secret_key") not in url
+    assert settings.required("minio_signing_secret_key") not in url
 
 
 def test_no_code_of_ours_can_give_a_right_to_write() -> None:
