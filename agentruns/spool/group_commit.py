@@ -2,9 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
 
 from agentruns.spool.errors import SpoolError
 from agentruns.spool.events import Row
@@ -13,17 +12,26 @@ from agentruns.spool.events import Row
 PATIENCE_SECONDS = 0.05
 
 
-@dataclass(slots=True)
 class _Call:
-    rows: list[Row]
-    done: bool = False
-    error: SpoolError | None = None
-    woken: threading.Event | None = field(default=None)
-    """There once the call has to wait for others."""
+    """One thread's rows, and how it is told what became of them."""
+
+    __slots__ = ("_asleep", "done", "error", "rows")
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
+        self.done = False
+        self.error: SpoolError | None = None
+        # A bare lock: whoever wakes must not wait, whatever Ctrl-C did to the thread that sleeps.
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
+
+    def is_woken(self) -> bool:
+        """Sleep; whether somebody has woken this call in the meantime."""
+        return self._asleep.acquire(timeout=PATIENCE_SECONDS)
 
     def wake(self) -> None:
-        if self.woken:
-            self.woken.set()
+        with suppress(RuntimeError):  # it is awake
+            self._asleep.release()
 
 
 class GroupCommit:
@@ -36,7 +44,10 @@ class GroupCommit:
         """Share `write`, which keeps all rows or raises a SpoolError and keeps none."""
         self._write = write
         self._calls: deque[_Call] = deque()
-        self._turn = threading.RLock()
+        #: Held around every commit; hold it to keep others from writing.
+        self.turn = threading.RLock()
+        #: A hint, not a promise: whoever sleeps in vain takes its turn all the same.
+        self._is_serving = False
 
     def __call__(self, rows: list[Row]) -> None:
         """Have the rows written, with those of other threads or alone.
@@ -48,36 +59,24 @@ class GroupCommit:
         self._calls.append(call)
         try:
             while not call.done:
-                self._serve_or_wait(call)
+                if not (self._is_serving and call.is_woken()):
+                    self._lead(call)
         finally:
             # After Ctrl-C: whoever was told that it failed is not to find it there after all.
             call.done = True
         if call.error:
             raise call.error
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep others from writing inside the block."""
-        try:
-            with self._turn:
-                yield
-        finally:
-            self._wake_next()
-
-    def _serve_or_wait(self, call: _Call) -> None:
-        if self._turn.acquire(blocking=False):
-            try:
-                if not call.done:
+    def _lead(self, call: _Call) -> None:
+        # `with` and nothing else: between an `acquire` and its `try`, Ctrl-C would leave it taken.
+        with self.turn:
+            if not call.done:
+                self._is_serving = True
+                try:
                     self._serve()
-            finally:
-                self._turn.release()
-                self._wake_next()
-        elif call.woken is None:
-            # Another try before it waits: whoever has the turn may just not have seen this.
-            call.woken = threading.Event()
-        else:
-            call.woken.wait(PATIENCE_SECONDS)
-            call.woken.clear()
+                finally:
+                    self._is_serving = False
+        self._wake_next()
 
     def _wake_next(self) -> None:
         call = next((call for call in tuple(self._calls) if not call.done), None)

@@ -98,7 +98,7 @@ class Session:
 
     def close(self) -> None:
         """Say that nothing more comes; runs that are open are ended by the delivery."""
-        with self._commit.held(), explained(self._spool.folder):
+        with self._commit.turn, explained(self._spool.folder):
             self._segment.close()
             if not any(self.path.glob(f"{OPEN_RUNS}/*.json")):
                 with suppress(OSError):  # a full disk: the delivery finds the lock free
@@ -126,7 +126,7 @@ class Session:
     @contextmanager
     def _objects_of(self, uploads: Sequence[Upload]) -> Iterator[None]:
         """Have the objects on the disk; meanwhile the segment they lie in stays the present one."""
-        with self._commit.held():
+        with self._commit.turn:
             self._make_room(sum(upload.file.size_bytes for upload in uploads))
             self._uploading += 1
         try:
@@ -135,7 +135,7 @@ class Session:
                     self._segment.keep(upload)
             yield
         finally:
-            with self._commit.held():
+            with self._commit.turn:
                 self._uploading -= 1
 
     def _write(self, rows: list[Row]) -> None:

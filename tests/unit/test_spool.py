@@ -238,7 +238,7 @@ def test_one_that_is_too_large_costs_the_others_of_its_commit_nothing(spool: Spo
             refused.append(error)
 
     threads = [threading.Thread(target=append, args=("x" * size,)) for size in (10, 2 * MIB, 20)]
-    with session._commit.held():  # so that all three wait for one commit
+    with session._commit.turn:  # so that all three wait for one commit
         for thread in threads:
             thread.start()
         while len(session._commit._calls) < 3:

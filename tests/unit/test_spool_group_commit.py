@@ -87,7 +87,7 @@ def test_a_call_that_comes_while_others_are_held_off_is_written_afterwards(
     commit: GroupCommit, disk: Disk
 ) -> None:
     disk.gate.release()
-    with commit.held():
+    with commit.turn:
         thread = begun(commit, "a")
         time.sleep(0.02)
         assert disk.writes == []
