@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,8 @@ from apps.stack.files import read_mapping, write_mapping
 LOOPBACK = "127.0.0.1"
 #: Below the range from which systems take the ports of outgoing connections.
 CHOICE = range(20_000, 32_000)
+#: So long a process that was killed may need until all its threads are gone.
+_FADING_SECONDS = 5.0
 
 
 def read_ports(path: Path) -> dict[str, int] | None:
@@ -43,6 +46,14 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def becomes_free(port: int) -> bool:
+    """Whether it is free, or soon is: a killed server's last threads may still hold it."""
+    deadline = time.monotonic() + _FADING_SECONDS
+    while not (free := is_free(port)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return free
 
 
 def owner_of(port: int) -> str:

@@ -8,7 +8,7 @@ from apps.stack.credentials import kept_credentials, read_credentials
 from apps.stack.errors import StackError
 from apps.stack.folders import Folders
 from apps.stack.locking import locked
-from apps.stack.ports import is_free, kept_ports, owner_of, read_ports
+from apps.stack.ports import becomes_free, kept_ports, owner_of, read_ports
 from apps.stack.postgres_home import PostgresHome
 from apps.stack.processes import (
     PATIENCE_SECONDS,
@@ -146,7 +146,7 @@ class Stack:
         end_processes(self._processes())
         for server in servers:
             port = server.site.ports[server.name] if server.listens else None
-            if port is not None and not is_free(port):
+            if port is not None and not becomes_free(port):
                 raise StackError(
                     f"port {port}, which {server.title} of {self._folders.home} has kept, is taken "
                     f"by {owner_of(port)}: end that program, or delete {self._folders.ports} "
