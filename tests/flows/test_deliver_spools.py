@@ -1,5 +1,6 @@
 """Spools that were left behind are delivered by a flow."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from agentruns.models import AgentTask, LogEntry, ProgressUpdate, new_id
 from agentruns.spool import Session, Spool
 from flows.deliver_spools import deliver_spools
+from storage.access.agent_settings import settings_of
+from storage.access.credentials import credentials_file
 from storage.stores import Stores
 
 
@@ -67,7 +70,11 @@ def test_what_waits_for_a_store_that_is_away_is_counted(
     stores: Stores, agent_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left_behind(tmp_path / "spool", agent_id)
-    monkeypatch.setenv("POSTGRES_URL", "postgresql://nobody:secret@127.0.0.1:9/none")
+    monkeypatch.setenv("AGENTRUNS_HOME", str(tmp_path / "home"))
+    settings_of(agent_id)  # lets it in
+    file = credentials_file(agent_id)
+    away = "POSTGRES_URL=postgresql://nobody:secret@127.0.0.1:9/none"
+    file.write_text(re.sub("POSTGRES_URL=.*", away, file.read_text()))
     report = deliver_spools(str(tmp_path))
     assert (report.delivered, report.pending) == (1, 1)
     assert "secret" not in report.model_dump_json()

@@ -28,13 +28,14 @@ from apps.stack import Stack
 from storage.errors import SettingsError
 from storage.postgres import PostgresAdapter
 
+RECORDING = "record-agent-run/on-demand"
 NAMES = [
     "evaluate-tasks/every-15-minutes",
     "check-health/every-5-minutes",
     "deliver-spools/every-5-minutes",
     "retire-keys/every-5-minutes",
     "provision-agent/on-demand",
-    "record-agent-run/on-demand",
+    RECORDING,
 ]
 
 
@@ -70,12 +71,12 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         assert deployment.work_pool_name == "agentruns"
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
-    assert list(crons.values()) == [["*/15 * * * *"], often, often, []]
+    assert list(crons.values()) == [["*/15 * * * *"], often, often, often, [], []]
 
 
 @pytest.mark.slow
 def test_every_parameter_is_explained(client: SyncPrefectClient) -> None:
-    schema = client.read_deployment_by_name(NAMES[3]).parameter_openapi_schema
+    schema = client.read_deployment_by_name(RECORDING).parameter_openapi_schema
     described = {name: one.get("description") for name, one in schema["properties"].items()}
     assert set(described) == {
         "agent_id", "command", "title", "description", "watch", "attempts", "task_id", "metadata"
@@ -101,7 +102,7 @@ def test_a_run_by_hand_is_recorded(environment: dict[str, str], agent_id: str) -
     with PostgresAdapter(environment["POSTGRES_URL"]) as postgres:
         _prefect(
             environment,
-            *("deployment", "run", NAMES[3], "--watch", "--watch-timeout", "80"),
+            *("deployment", "run", RECORDING, "--watch", "--watch-timeout", "80"),
             *("--param", f"agent_id={agent_id}"),
             *("--param", f"command={json.dumps(['echo', 'by hand'])}"),
         )

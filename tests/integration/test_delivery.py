@@ -29,6 +29,7 @@ from agentruns.models import (
     utcnow,
 )
 from agentruns.spool import Session, Spool, spool_status
+from storage.access.agent_settings import settings_of
 from storage.delivery import Delivery, files, supervisor
 from storage.delivery.log_setup import shorten
 from storage.delivery.poison import isolated
@@ -426,6 +427,8 @@ sys.exit(code)
 def test_the_process_stays_small_and_imports_only_what_it_needs(
     spool: Spool, stores: Stores, task: AgentTask
 ) -> None:
+    # Before: MinIO's key derivation takes 64 MB for a moment when an agent is let in.
+    settings_of(task.agent_id)
     _fill(spool, task, EVENTS)
     command = [sys.executable, "-P", "-c", MEASURED, str(spool.folder)]
 
