@@ -12,6 +12,7 @@ from agentruns.spool.disk import make_folder, write_text
 from storage.access.keys import AgentKey
 from storage.arguments import checked_agent_id
 from storage.mongo.clusters import PREFIX, Clusters
+from storage.postgres.address import with_login
 from storage.settings import Settings
 
 
@@ -71,10 +72,8 @@ def _dns_name(agent_id: str) -> str:
 def _as_user(url: str, user: str, password: str, options: Mapping[str, str]) -> str:
     """The address of a URL for another user; of its options, who asks is replaced."""
     parts = urlsplit(url)
-    hosts = parts.netloc.rpartition("@")[2]
     about_user = {"user", "password", "authSource", "authMechanism"}
     kept = {name: value for name, value in parse_qsl(parts.query) if name not in about_user}
     # Spaces as %20: libpq reads no plus sign as one.
     query = urlencode(kept | dict(options), quote_via=quote)
-    netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{hosts}"
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    return with_login(urlunsplit(parts._replace(query=query)), user, password)
