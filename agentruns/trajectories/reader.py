@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -39,6 +40,9 @@ class TrajectoryReader(Protocol):
     def items(self, folder: Path) -> Iterator[Path]:
         """Every item of this format in the folder, itself included, in order of their paths."""
 
+    def files(self, item: Path) -> Iterator[Path]:
+        """Every path that the item is made of, also links and pipes, in order; none is opened."""
+
     def read(  # noqa: PLR0913 - options by name, each with its default
         self,
         item: Path,
@@ -48,6 +52,7 @@ class TrajectoryReader(Protocol):
         after: int = -1,
         unfinished: Status = Status.INTERRUPTED,
         patterns: SecretPatterns | None = None,
+        timezone: tzinfo = UTC,
     ) -> Records:
         """Everything in the item, in order, with equal ids each time; never raises for bad input.
 
@@ -58,4 +63,6 @@ class TrajectoryReader(Protocol):
             after: skip the files up to this number, which were read before.
             unfinished: the status of a run that says it is still running.
             patterns: what else is a secret, as only the user knows.
+            timezone: of times that were written down without one; records made of such a time say
+                so in their metadata.
         """

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from itertools import chain
 from pathlib import Path
 from uuid import UUID
@@ -33,6 +34,7 @@ from agentruns.trajectories.files import (
     read_content,
 )
 from agentruns.trajectories.reader import Problem, Records
+from agentruns.trajectories.walking import walk
 
 
 class CuaReader:
@@ -60,6 +62,10 @@ class CuaReader:
                 inner = (here / name for name in sorted(_names(here), reverse=True))
                 waiting.extend(path for path in inner if _is_folder(path))
 
+    def files(self, item: Path) -> Iterator[Path]:
+        """Everything below the folder."""
+        return walk(item)
+
     def read(  # noqa: PLR0913 - options by name, each with its default
         self,
         item: Path,
@@ -69,6 +75,7 @@ class CuaReader:
         after: int = -1,
         unfinished: Status = Status.INTERRUPTED,
         patterns: SecretPatterns | None = None,
+        timezone: tzinfo = UTC,
     ) -> Records:
         """Everything in the folder, file by file, so that memory stays flat."""
         listing = list_folder(item)

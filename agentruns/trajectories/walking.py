@@ -1,0 +1,33 @@
+"""Every path below a folder, holding the names of the folders on the way only."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Everything below the folder that is no folder itself, in order; no link is followed.
+
+    A folder that cannot be listed is given as a path of its own, so that nobody overlooks it.
+    """
+    waiting = [_entries(root)]
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+        elif _is_folder(entry) and os.access(entry.path, os.R_OK | os.X_OK):
+            waiting.append(_entries(Path(entry.path)))
+        else:
+            yield Path(entry.path)
+
+
+def _entries(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        yield from sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    with suppress(OSError):
+        return entry.is_dir(follow_symlinks=False)
+    return False
