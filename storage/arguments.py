@@ -1,5 +1,7 @@
 """Arguments that are checked before a store hears of them, with errors in one sentence."""
 
+from zoneinfo import ZoneInfo
+
 from pydantic import TypeAdapter, ValidationError
 
 from agentruns.models import AgentId
@@ -31,6 +33,21 @@ def checked_path(value: str) -> str:
         return _PATH.validate_python(value)
     except ValidationError as error:
         raise ValueError(reason_of(error)) from None
+
+
+def checked_timezone(value: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        ValueError: when there is none of this name.
+    """
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(
+            f"{value!r} is no time zone; name one such as UTC or Europe/Berlin"
+        ) from None
+    return value
 
 
 def reason_of(error: ValidationError) -> str:

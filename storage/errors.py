@@ -8,7 +8,8 @@ StorageError
 ├── RecordNotFound     there is no such record
 ├── SchemaMismatch     the database and this code are of different versions
 ├── SettingsError      a setting is missing or malformed
-└── DeliveryRunning    another delivery is at work on the same spool
+├── DeliveryRunning    another delivery is at work on the same spool
+└── MigrationRunning   another run is at work on the same migration
 """
 
 
@@ -46,3 +47,7 @@ class SettingsError(StorageError):
 
 class DeliveryRunning(StorageError):
     """Another delivery is at work on the same spool, and does what is to be done."""
+
+
+class MigrationRunning(StorageError):
+    """Another run is at work on the same migration, and does what is to be done."""

@@ -72,6 +72,12 @@ def fingerprint(folder: Path, name: str) -> Fingerprint:
     return Fingerprint(digest.hexdigest(), size)
 
 
+def pieces_of(folder: Path, name: str) -> Iterator[bytes]:
+    """The bytes of a file of any size, in constant memory."""
+    with _opened(folder, name) as descriptor:
+        yield from _pieces(descriptor)
+
+
 def read_without_long_texts(folder: Path, name: str) -> bytes:
     """A JSON file of any size without the ends of its long texts."""
     with _opened(folder, name) as descriptor:

@@ -10,6 +10,7 @@ from apps.cli import (
     delivering,
     deploying,
     evaluating,
+    migrating,
     recording,
     servers,
     spooling,
@@ -64,6 +65,16 @@ access.command(agents.show)
 access.command(agents.rotate)
 access.command(agents.disable)
 
+migrate = App(name="migrate", help="Bring folders of old runs into the stores.", group=OPERATING)
+migrate.command(migrating.run, sort_key=1)
+migrate.command(migrating.inventory, sort_key=2)
+migrate.command(migrating.copy, sort_key=3)
+migrate.command(migrating.verify, sort_key=4)
+migrate.command(migrating.list_migrations, name="list", sort_key=5)
+migrate.command(migrating.show, sort_key=6)
+migrate.command(migrating.quarantine, sort_key=7)
+migrate.command(migrating.rebuild, sort_key=8)
+
 audit = App(name="audit", help="See who let whom in and out.", group=OPERATING)
 audit.command(auditing.list_entries, name="list")
 
@@ -75,6 +86,7 @@ app.command(tasks)
 app.command(evaluating.evaluate, group=EVALUATING)
 app.command(check)
 app.command(access)
+app.command(migrate)
 app.command(audit)
 app.command(delivering.deliver, group=OPERATING)
 app.command(spool)

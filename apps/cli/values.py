@@ -51,6 +51,16 @@ def check_uuid(_: Any, value: str | None) -> None:
         ) from None
 
 
+def check_migration_id(_: Any, value: str) -> None:
+    """Refuse what is not a UUID."""
+    try:
+        UUID(value)
+    except ValueError:
+        raise ValueError(
+            "A migration's id is a UUID as 'agentruns migrate list' prints it."
+        ) from None
+
+
 def check_limit(_: Any, value: int | None) -> None:
     """Refuse a page without items, and one without end."""
     # Late: the bound lives with the stores.
@@ -158,6 +168,7 @@ AgentId = Annotated[str, Parameter(validator=check_agent_id)]
 AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
 StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
 TaskId = Annotated[str, Parameter(validator=check_uuid)]
+MigrationId = Annotated[str, Parameter(validator=check_migration_id)]
 TaskIdOption = Annotated[str | None, Parameter(validator=check_uuid)]
 Seconds = Annotated[float, Parameter(validator=check_seconds)]
 Hours = Annotated[float, Parameter(validator=check_hours)]

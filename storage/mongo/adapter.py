@@ -18,7 +18,7 @@ from storage.mongo.documents import LOGS, MEMORIES, Document, log_document, memo
 from storage.mongo.merging import KnownAgents, known_agents, merged_logs
 from storage.mongo.pages import ClusterPage
 from storage.mongo.probing import probe
-from storage.mongo.reading import filters, level_counts, older, page_of
+from storage.mongo.reading import filters, known_ids, level_counts, older, page_of
 from storage.paging import checked_limit
 from storage.retries import retried
 from storage.settings import Settings, load_settings
@@ -158,6 +158,14 @@ class MongoAdapter(Closable):
         """How many log entries of each level each of these tasks has; one query for all."""
         with self._clusters.database(self._agent(agent_id)) as database:
             return level_counts(database, list(task_ids))
+
+    @retried
+    def known_ids(
+        self, kind: type[LogEntry] | type[Memory], agent_id: str, ids: Iterable[UUID]
+    ) -> set[UUID]:
+        """Which of these log entries or memories of an agent are there."""
+        with self._clusters.database(self._agent(agent_id)) as database:
+            return known_ids(database, kind, list(ids))
 
     def health_check(self) -> Health:
         """Whether every cluster that this adapter needs answers; never raises, never hangs."""

@@ -27,6 +27,14 @@ def page_of(
     return Page(models_of(kind, documents[:limit]), next_cursor(documents, limit))
 
 
+def known_ids(
+    database: Database[Document], kind: type[LogEntry] | type[Memory], ids: list[UUID]
+) -> set[UUID]:
+    """Which of these documents are there."""
+    found = database[_COLLECTIONS[kind]].find({"_id": {"$in": ids}}, {"_id": 1})
+    return {document["_id"] for document in found}
+
+
 def older(wanted: dict[str, Any], after: str | None) -> dict[str, Any]:
     """The filter for what comes after a cursor; both may bound the time, so both must hold."""
     position = read_cursor(after)

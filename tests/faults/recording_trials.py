@@ -44,7 +44,7 @@ PROMISES: dict[str, Promise] = defaultdict(Promise)
 
 def moments(what: str) -> random.Random:
     """Random moments of their own for each test, the same for the same seed."""
-    return random.Random(f"{SEED} {what}")  # noqa: S311 - moments, not secrets
+    return random.Random(f"{SEED} {what}")
 
 
 def some(share: float) -> int:

@@ -289,7 +289,7 @@ def test_a_server_that_is_frozen_or_killed_under_load_costs_nothing(
 def test_a_delivery_killed_at_any_moment_loses_nothing_and_stores_nothing_twice(
     spool: Spool, stores: Stores, agent_id: str
 ) -> None:
-    random = Random(11)  # noqa: S311 - moments, not secrets
+    random = Random(11)
     tasks: list[AgentTask] = []
     whole, at_work = sum(everything(3000, 300).values()), []
     for _ in range(TRIALS):

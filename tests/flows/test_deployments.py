@@ -36,6 +36,7 @@ NAMES = [
     "retire-keys/every-5-minutes",
     "provision-agent/on-demand",
     RECORDING,
+    "migrate-trajectories/on-demand",
 ]
 
 
@@ -71,7 +72,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         assert deployment.work_pool_name == "agentruns"
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
-    assert list(crons.values()) == [["*/15 * * * *"], often, often, often, [], []]
+    assert list(crons.values()) == [["*/15 * * * *"], often, often, often, [], [], []]
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ print(counts.evaluated, counts.skipped, flush=True)
 def test_a_killed_pass_leaves_no_double_and_no_gap(stores: Stores, agent_id: str) -> None:
     tasks = [AgentTask(agent_id=agent_id, title="x", status=Status.COMPLETED) for _ in range(TASKS)]
     stores.writer.write(tasks)
-    random = Random(7)  # noqa: S311 - moments, not secrets
+    random = Random(7)
     # One is hit in the middle for sure, else the test could prove nothing.
     stored = [_kill_one_at_work(stores)]
     stored += [_kill_one_after(random.uniform(0, 0.4), stores) for _ in range(TRIALS - 1)]

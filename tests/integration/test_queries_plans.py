@@ -25,7 +25,10 @@ ROWS = 200_000
 #: What may be read and not used, or sorted, on the way to a page of 100 rows.
 FEW = ROWS // 20
 
-BIG = {"tasks", "task_progress", "evaluations", "binary_file_metadata"}
+BIG = {
+    *("tasks", "task_progress", "evaluations", "binary_file_metadata"),
+    *("migration_items", "migration_files", "migration_problems", "migration_differences"),
+}
 
 FILL = """
 INSERT INTO tasks (id, agent_id, title, status, status_at, created_at)
@@ -57,6 +60,31 @@ SELECT md5('verdict' || n)::uuid, md5('task' || n / 4 + 1)::uuid, 'agent' || (n 
     (ARRAY['outcome', 'efficiency', 'stability', 'overall'])[n % 4 + 1], '1', 0.5,
     clock_timestamp(), timestamptz '2026-01-01Z' + n * interval '10 seconds'
 FROM generate_series(1, 200000) AS n;
+
+INSERT INTO migrations (id, source, agent_id, timezone)
+SELECT md5('migration' || n)::uuid, '/runs/' || n, 'agent' || n, 'UTC'
+FROM generate_series(0, 99) AS n;
+
+INSERT INTO migration_items (
+    id, migration_id, path, format, files, size_bytes, fingerprint, status, task_ids, archive_path,
+    copied_at
+)
+SELECT md5('item' || n)::uuid, md5('migration' || n % 100)::uuid, convert_to('run' || n, 'UTF8'),
+    'cua', 1, 1000, ''::bytea,
+    (ARRAY['imported', 'pending', 'archived', 'quarantined'])[n / 100 % 4 + 1],
+    ARRAY[md5('task' || n)::uuid], 'a', now()
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO migration_files (migration_id, path, item_id, size_bytes, modified_ns, decision)
+SELECT md5('migration' || n % 100)::uuid, convert_to('run' || n || '/a', 'UTF8'),
+    md5('item' || n)::uuid, 1000, 0, 'import'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO migration_problems (item_id, number, path, reason)
+SELECT md5('item' || n)::uuid, 0, 'a', 'broken' FROM generate_series(1, 200000) AS n;
+
+INSERT INTO migration_differences (item_id, number, path, difference)
+SELECT md5('item' || n)::uuid, 0, 'a', 'missing' FROM generate_series(1, 200000) AS n;
 """
 
 
@@ -164,6 +192,54 @@ CASES = {
         for agent, after in product([None, "agent7"], [None, 7])
     ],
 }
+#: The ids that `FILL` gives to a migration and to one of its items.
+MIGRATION = {"migration_id": UUID(hashlib.md5(b"migration7", usedforsecurity=False).hexdigest())}
+ITEM = UUID(hashlib.md5(b"item7007", usedforsecurity=False).hexdigest())
+ITEMS = {"ids": [ITEM] * 64}
+KEY = {"after_path": b"run7000", "after_id": ITEM, "after_number": 0, "rows": 101}
+MIGRATING = {
+    "open_migration": [
+        {"id": TASK, "source": "/runs/7", "agent_id": "agent7", "timezone": "UTC"},
+    ],
+    "migration": [{"id": MIGRATION["migration_id"]}],
+    "migrations_page": [
+        {"after_at": at, "after_id": TASK, "rows": 101} for at in (None, "2026-01-20T00:00:00Z")
+    ],
+    "hold_migration": [{"id": TASK}],
+    "place_scanned": [MIGRATION | {"largest_portion": 1000, "most_files": 10}],
+    **{name: [MIGRATION] for name in ("store_items", "store_scanned", "miss_items", "miss_files")},
+    **{name: [{"id": TASK}] for name in ("note_inventory", "note_copy")},
+    "note_verification": [{"id": TASK, "deep": True}],
+    "items_to_copy": [MIGRATION | KEY],
+    "items_to_verify": [MIGRATION | {"after": after, "rows": 64} for after in (None, ITEM)],
+    "items_by_id": [ITEMS],
+    "files_of_items": [ITEMS],
+    "note_copied": [
+        {"id": ITEM, "status": "imported", "reason": None, "task_ids": [TASK], "problems": 0}
+        | {"archive_path": "a", "counts": Jsonb({}), "fingerprint": b""}
+    ],
+    "note_copied_file": [
+        MIGRATION | {"path": b"run7007/a", "status": "imported", "reason": None, "sha256": None}
+    ],
+    "note_postponed": [{"id": ITEM, "reason": "It changes."}],
+    "forget_problems": [{"item_id": ITEM}],
+    "forget_differences": [{"item_id": ITEM}],
+    "insert_problem": [
+        {"item_id": ITEM, "number": 7, "path": "a", "byte_offset": None, "reason": "broken"}
+    ],
+    "insert_difference": [{"item_id": ITEM, "number": 7, "path": "a", "difference": "missing"}],
+    "note_verified": [{"id": ITEM, "deep": False}],
+    "note_different": [{"id": ITEM}],
+    "archive_of_task": [{"task_id": TASK}],
+    **{
+        name: [MIGRATION | KEY]
+        for name in ("quarantine_page", "differences_page", "retry_quarantined")
+    },
+    **{name: [MIGRATION] for name in ("count_items", "count_files")},
+    **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},
+    **{name: [{"ids": [TASK] * 1000}] for name in ("known_evaluations", "known_files")},
+}
+CASES |= MIGRATING
 #: Statements that have no plan, or whose plan is that of a function.
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
@@ -174,6 +250,7 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
 OTHERS = {
     *("insert_evaluation", "merge_evaluations", "store_verdicts", "store_new_verdicts"),
     *("open_pass", "count_batch", "close_pass", "hold_the_pass", "audit_page"),
+    *MIGRATING,
 }
 
 
@@ -206,14 +283,14 @@ def prepared(url):
         for query_name in UNPLANNED:
             if query(query_name).startswith("CREATE"):
                 connection.execute(query(query_name))
-        for table in BIG - {"tasks"}:
+        for table in ("task_progress", "evaluations", "binary_file_metadata"):
             connection.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table})")
         yield connection
 
 
 def fill(connection):
     """Fill the tables before they have indexes and references, which is quicker."""
-    for table in BIG:
+    for table in (*BIG, "migrations"):
         connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     indexes = connection.execute(
         "SELECT indexname, indexdef FROM pg_indexes"

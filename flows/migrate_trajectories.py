@@ -1,0 +1,107 @@
+"""Take a folder of old runs into the stores: list it, copy what is new, verify it."""
+
+from typing import Literal
+from uuid import UUID
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from storage.arguments import checked_agent_id, checked_timezone
+from storage.migration.copying import Copied
+from storage.migration.models import START
+from tasks.migration import (
+    copy_items,
+    note_copy,
+    note_verification,
+    only_run,
+    open_migration,
+    plan_batches,
+    plan_verification,
+    report,
+    take_inventory,
+    verify_items,
+)
+from tasks.migration_report import MigrationResult, as_markdown
+
+#: Batches at a time; each of them puts eight objects at a time.
+CONCURRENCY = 2
+
+Step = Literal["inventory", "copy", "verify"]
+
+
+@flow(
+    flow_run_name="migrate-{agent_id}",
+    persist_result=False,
+    task_runner=ThreadPoolTaskRunner(max_workers=CONCURRENCY),  # type: ignore[arg-type]  # of any result
+)
+def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's UI
+    source: str,
+    agent_id: str,
+    *,
+    format: str | None = None,  # noqa: A002 - the word that users know
+    timezone: str = "UTC",
+    retry_quarantined: bool = False,
+    steps: tuple[Step, ...] = ("inventory", "copy", "verify"),
+    deep: bool = False,
+) -> MigrationResult:
+    """Take a folder of old runs into the stores; only what is new, changed or failed before.
+
+    It may be killed at any point: the next run goes on, and reads nothing again that is done.
+
+    Args:
+        source: The folder on the worker's machine.
+        agent_id: Whose records they become.
+        format: Only runs in this format; everything else is archived.
+        timezone: Of times that were written down without one, such as Europe/Berlin.
+        retry_quarantined: Try again what could not be imported before.
+        steps: What to do; all of it by default.
+        deep: Verify by reading every object back.
+    """
+    agent_id, timezone = checked_agent_id(agent_id), checked_timezone(timezone)
+    migration_id = open_migration(source, agent_id, timezone)
+    with only_run(migration_id):
+        if "inventory" in steps:
+            take_inventory(migration_id, format)
+        if "copy" in steps:
+            _copy(migration_id, format, retry_quarantined)
+        if "verify" in steps:
+            _verify(migration_id, deep)
+    result = report(migration_id)
+    _tell(result)
+    return result
+
+
+def _copy(migration_id: UUID, only: str | None, retry_quarantined: bool) -> None:
+    """Copy what is to be copied, and once more what changed meanwhile."""
+    if _copy_pending(migration_id, retry_quarantined).postponed:
+        take_inventory(migration_id, only)
+        _copy_pending(migration_id, False)
+    note_copy(migration_id)
+
+
+def _copy_pending(migration_id: UUID, retry_quarantined: bool) -> Copied:
+    done, after = Copied(), START
+    while True:
+        plan = plan_batches(migration_id, after, retry_quarantined)
+        if not plan.batches:
+            return done
+        futures = [copy_items.submit(migration_id, batch) for batch in plan.batches]
+        done = sum((future.result() for future in futures), done)
+        after, retry_quarantined = plan.last, False
+
+
+def _verify(migration_id: UUID, deep: bool) -> None:
+    after: UUID | None = None
+    while ids := plan_verification(migration_id, after):
+        verify_items(migration_id, ids, deep)
+        after = ids[-1]
+    note_verification(migration_id, deep)
+
+
+def _tell(result: MigrationResult) -> None:
+    create_markdown_artifact(
+        key="migration",
+        description=f"{result.items['imported']} of {result.items['total']} items imported",
+        markdown=as_markdown(result),
+    )

@@ -1,0 +1,71 @@
+"""Copying a batch of items: everything they hold is in the stores before it is noted as done."""
+
+import tempfile
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from agentruns.cleaning import SecretPatterns
+from storage.migration.item_copy import ItemCopy
+from storage.migration.models import Migration
+from storage.migration.store import MigrationStore
+from storage.writer import RecordWriter, Written
+
+
+class Copied(NamedTuple):
+    """What came of some items."""
+
+    imported: int = 0
+    archived: int = 0
+    quarantined: int = 0
+    postponed: int = 0
+    size_bytes: int = 0
+
+    def __add__(self, other: "Copied") -> "Copied":  # type: ignore[override]  # counts add up
+        return Copied(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+class Copying:
+    """Takes items of migrations into the stores."""
+
+    def __init__(
+        self, store: MigrationStore, writer: RecordWriter, patterns: SecretPatterns | None = None
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._patterns = patterns or SecretPatterns()
+
+    def copy(self, migration: Migration, ids: Sequence[UUID]) -> Copied:
+        """Copy these items; doing it again changes nothing.
+
+        Raises:
+            StoreUnavailable: when a store is away; what is stored stands, copy them again.
+        """
+        with tempfile.TemporaryDirectory(prefix="agentruns-") as folder:
+            files = self._store.files_of(ids)
+            copies = [
+                ItemCopy(migration, item, files[item.id], Path(folder), self._patterns)
+                for item in self._store.items(ids)
+            ]
+            _refuse(copies, self._writer.write(chain.from_iterable(c.records() for c in copies)))
+        self._store.note_outcomes(copy.outcome for copy in copies)
+        return sum(map(_counted, copies), Copied())
+
+
+def _refuse(copies: Sequence[ItemCopy], written: Written) -> None:
+    for copy in copies:
+        copy.refuse([refused for refused in written.rejected if refused.id in copy.ids])
+
+
+def _counted(copy: ItemCopy) -> Copied:
+    match copy.outcome.status:
+        case "imported":
+            return Copied(imported=1, size_bytes=copy.item.size_bytes)
+        case "archived":
+            return Copied(archived=1, size_bytes=copy.item.size_bytes)
+        case "quarantined":
+            return Copied(quarantined=1, size_bytes=copy.item.size_bytes)
+        case _:
+            return Copied(postponed=1)

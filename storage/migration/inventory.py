@@ -1,0 +1,38 @@
+"""The inventory: the source listed anew and compared with what was known, all inside PostgreSQL.
+
+However many files there are, this process holds the names of one folder at a time.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+from storage.migration.scanning import members, scan
+from storage.postgres.connection import PgConnection
+from storage.postgres.queries import query
+
+#: Loose files go into archives of about this size.
+LARGEST_PORTION = 256 * 2**20
+MOST_FILES = 10_000
+
+
+def take_inventory(
+    connection: PgConnection, migration_id: UUID, source: Path, only: str | None = None
+) -> None:
+    """Bring items and files of a migration up to date with its source, in one transaction."""
+    given = {"migration_id": migration_id}
+    for name in ("scanned", "members", "placed"):
+        connection.execute(query(f"make_room_for_{name}"))
+    _copy(connection, "copy_scanned", scan(source))
+    _copy(connection, "copy_members", members(source, only))
+    portions = {"largest_portion": LARGEST_PORTION, "most_files": MOST_FILES}
+    connection.execute(query("place_scanned"), given | portions)
+    for step in ("store_items", "store_scanned", "miss_items", "miss_files"):
+        connection.execute(query(step), given)
+    connection.execute(query("note_inventory"), {"id": migration_id})
+
+
+def _copy(connection: PgConnection, name: str, rows: Iterable[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(query(name)) as copy:
+        for row in rows:
+            copy.write_row(row)

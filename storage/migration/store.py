@@ -1,0 +1,243 @@
+"""The state of migrations in PostgreSQL, which is the truth of what is done."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row, dict_row
+
+from agentruns.models import Page, imported_id
+from storage.errors import MigrationRunning, RecordNotFound
+from storage.migration.inventory import take_inventory
+from storage.migration.models import (
+    START,
+    Difference,
+    DifferenceEntry,
+    Found,
+    Item,
+    ItemFile,
+    ItemKey,
+    Migration,
+    QuarantineEntry,
+    Summary,
+)
+from storage.migration.noting import note
+from storage.migration.outcome import Outcome
+from storage.paging import Position, checked_limit
+from storage.postgres import PostgresAdapter
+from storage.postgres.listing import window
+from storage.postgres.queries import query
+from storage.retries import retried
+
+#: Listing a million files and comparing them with a million rows takes a while.
+INVENTORY_SECONDS = 4 * 3600.0
+#: The longest that PostgreSQL knows is 24 days.
+_RUN_SECONDS = 20 * 24 * 3600.0
+_STATUSES = ("pending", "imported", "archived", "quarantined")
+_FILE_STATUSES = ("listed", "imported", "archived", "quarantined", "ignored")
+
+
+class MigrationStore:
+    """Keeps what was found below sources, and what became of it."""
+
+    def __init__(self, postgres: PostgresAdapter) -> None:
+        self._postgres = postgres
+
+    @retried
+    def open(self, source: Path, agent_id: str, timezone: str) -> Migration:
+        """The migration of this source for this agent, which goes on where it stood."""
+        told = {"source": str(source), "agent_id": agent_id, "timezone": timezone}
+        made = imported_id("migration", str(source), agent_id)
+        return self._one("open_migration", {"id": made, **told})
+
+    @retried
+    def get(self, migration_id: UUID) -> Migration:
+        """One migration.
+
+        Raises:
+            RecordNotFound: when there is none with this id.
+        """
+        return self._one("migration", {"id": migration_id})
+
+    @retried
+    def page(self, limit: int = 100, after: str | None = None) -> Page[Migration]:
+        """Migrations, newest first."""
+        given = window(checked_limit(limit), after)
+        found = self._all("migrations_page", Migration, given)
+        if len(found) <= limit:
+            return Page(tuple(found))
+        last = found[limit - 1]
+        return Page(tuple(found[:limit]), Position(last.created_at, last.id).cursor())
+
+    @contextmanager
+    def only_run(self, migration_id: UUID) -> Iterator[None]:
+        """Be the only one at work on a migration while this lasts; a kill ends it, too.
+
+        Raises:
+            MigrationRunning: when somebody else is.
+        """
+        with self._postgres.connection(_RUN_SECONDS) as connection:
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            held = connection.execute(query("hold_migration"), {"id": migration_id}).fetchall()
+            if not held[0][0]:
+                raise MigrationRunning(
+                    "Another run of this migration is at work and does what is to be done; "
+                    f"watch it with 'agentruns migrate show {migration_id}'."
+                )
+            yield
+
+    def take_inventory(self, migration: Migration, only: str | None = None) -> None:
+        """List the source anew; what is new or changed is to be copied."""
+        with self._postgres.connection(INVENTORY_SECONDS) as connection:
+            take_inventory(connection, migration.id, Path(migration.source), only)
+
+    @retried
+    def items_to_copy(
+        self, migration_id: UUID, after: ItemKey, rows: int
+    ) -> Sequence[tuple[ItemKey, int, int]]:
+        """The next items that are to be copied, each with its files and bytes."""
+        place = {"after_path": after.path, "after_id": after.id, "rows": rows}
+        with self._postgres.connection() as connection:
+            found = connection.execute(
+                query("items_to_copy"), {"migration_id": migration_id, **place}
+            ).fetchall()
+        return [(ItemKey(path, id_), files, size) for id_, path, _, files, size in found]
+
+    @retried
+    def items(self, ids: Sequence[UUID]) -> Sequence[Item]:
+        """These items, in order."""
+        return self._all("items_by_id", Item, {"ids": list(ids)})
+
+    @retried
+    def files_of(self, ids: Sequence[UUID]) -> dict[UUID, list[ItemFile]]:
+        """The files of some items, in order."""
+        files: dict[UUID, list[ItemFile]] = {id_: [] for id_ in ids}
+        with self._postgres.connection() as connection:
+            for row in connection.execute(query("files_of_items"), {"ids": list(ids)}):
+                file = ItemFile(*row)
+                files[file.item_id].append(file)
+        return files
+
+    @retried
+    def note_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep what became of some items, in one transaction."""
+        with self._postgres.connection() as connection:
+            for outcome in outcomes:
+                note(connection, outcome)
+
+    @retried
+    def items_to_verify(self, migration_id: UUID, after: UUID | None, rows: int) -> list[UUID]:
+        """The next items that were copied, after one of them."""
+        given = {"migration_id": migration_id, "after": after, "rows": rows}
+        with self._postgres.connection() as connection:
+            return [row[0] for row in connection.execute(query("items_to_verify"), given)]
+
+    @retried
+    def note_differences(self, item_id: UUID, found: Sequence[Difference], *, deep: bool) -> None:
+        """Keep what a verification of an item found; nothing makes it verified."""
+        with self._postgres.connection() as connection:
+            connection.execute(query("forget_differences"), {"item_id": item_id})
+            for number, (path, said) in enumerate(found):
+                told = {"number": number, "path": path, "difference": said}
+                connection.execute(query("insert_difference"), {"item_id": item_id, **told})
+            name = "note_different" if found else "note_verified"
+            connection.execute(query(name), {"id": item_id, "deep": deep})
+
+    @retried
+    def note_verification(self, migration_id: UUID, *, deep: bool) -> None:
+        """Note that the whole migration was verified."""
+        self._run("note_verification", {"id": migration_id, "deep": deep})
+
+    @retried
+    def differences(self, migration_id: UUID, limit: int = 100) -> list[DifferenceEntry]:
+        """The first differences that the last verification found."""
+        return self._listed("differences_page", DifferenceEntry, migration_id, limit)
+
+    @retried
+    def quarantine(self, migration_id: UUID, limit: int = 100) -> list[QuarantineEntry]:
+        """The first of what could not be imported, and why."""
+        return self._listed("quarantine_page", QuarantineEntry, migration_id, limit)
+
+    @retried
+    def note_copy(self, migration_id: UUID) -> None:
+        """Note that everything that could be copied is copied."""
+        self._run("note_copy", {"id": migration_id})
+
+    @retried
+    def retry_quarantined(self, migration_id: UUID) -> int:
+        """Have the items in quarantine, and those with problems, copied again; gives how many."""
+        with self._postgres.connection() as connection:
+            told = {"migration_id": migration_id}
+            return connection.execute(query("retry_quarantined"), told).rowcount
+
+    @retried
+    def summary(self, migration_id: UUID) -> Summary:
+        """How far a migration is."""
+        given = {"migration_id": migration_id}
+        migration = self.get(migration_id)
+        with self._postgres.connection() as connection:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                groups = cursor.execute(query("count_items"), given).fetchall()
+            files = connection.execute(query("count_files"), given).fetchall()
+        return _summary(migration, groups, files)
+
+    @retried
+    def found(self, migration_id: UUID) -> Found:
+        """What the last inventory found."""
+        summary = self.summary(migration_id)
+        formats: dict[str, int] = {}
+        for group in summary.by_format:
+            formats[group["format"]] = formats.get(group["format"], 0) + group["items"]
+        ignored = summary.files.get("ignored", 0)
+        return Found(
+            formats,
+            summary.items["total"],
+            sum(summary.files.values()) - ignored,
+            summary.size_bytes,
+            ignored,
+        )
+
+    def _listed(self, name: str, kind: type[Any], migration_id: UUID, limit: int) -> list[Any]:
+        start = {"after_path": START.path, "after_id": START.id, "after_number": -2}
+        given = {"migration_id": migration_id, "rows": checked_limit(limit), **start}
+        return self._all(name, kind, given)
+
+    def _run(self, name: str, given: dict[str, Any]) -> None:
+        with self._postgres.connection() as connection:
+            connection.execute(query(name), given)
+
+    def _one(self, name: str, given: dict[str, Any]) -> Migration:
+        found: list[Migration] = self._all(name, Migration, given)
+        if not found:
+            raise RecordNotFound(
+                f"There is no migration {given['id']}; 'agentruns migrate list' shows all."
+            )
+        return found[0]
+
+    def _all(self, name: str, kind: type[Any], given: dict[str, Any]) -> list[Any]:
+        with (
+            self._postgres.connection() as connection,
+            connection.cursor(row_factory=class_row(kind)) as cursor,
+        ):
+            return cursor.execute(query(name), given).fetchall()
+
+
+def _summary(
+    migration: Migration, groups: Sequence[dict[str, Any]], files: Sequence[tuple[str, int, int]]
+) -> Summary:
+    there = [group for group in groups if not group["is_gone"]]
+    items = {status: _total(there, "items", status) for status in _STATUSES}
+    items["total"] = sum(items.values())
+    items["gone"] = sum(group["items"] for group in groups) - items["total"]
+    for name in ("verified", "deeply_verified"):
+        items[name] = sum(group[name] for group in there)
+    by_status = {status: count for status, count, _ in files}
+    known = {name: by_status.get(name, 0) for name in _FILE_STATUSES}
+    size = int(sum(size for status, _, size in files if status != "ignored"))
+    return Summary(migration, items, known, size, there)
+
+
+def _total(groups: Sequence[dict[str, Any]], name: str, status: str) -> int:
+    return int(sum(group[name] for group in groups if group["status"] == status))

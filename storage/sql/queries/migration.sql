@@ -1,0 +1,325 @@
+-- Folders of old runs on their way into the stores. Paths are the bytes that the file system has.
+
+-- name: open_migration
+-- The migration of a source for an agent, made when there is none yet.
+INSERT INTO migrations (id, source, agent_id, timezone)
+VALUES (:id, :source, :agent_id, :timezone)
+ON CONFLICT (source, agent_id) DO UPDATE SET timezone = excluded.timezone
+RETURNING id, source, agent_id, timezone, created_at, inventoried_at, copied_at, verified_at,
+    deeply_verified_at, cutover_at, cutover_by, manifest_sha256;
+
+-- name: migration
+-- One migration.
+SELECT id, source, agent_id, timezone, created_at, inventoried_at, copied_at, verified_at,
+    deeply_verified_at, cutover_at, cutover_by, manifest_sha256
+FROM migrations
+WHERE id = :id;
+
+-- name: migrations_page
+-- Migrations, newest first.
+SELECT id, source, agent_id, timezone, created_at, inventoried_at, copied_at, verified_at,
+    deeply_verified_at, cutover_at, cutover_by, manifest_sha256
+FROM migrations
+WHERE :after_at::timestamptz IS NULL
+    OR (created_at, id) < (:after_at::timestamptz, :after_id::uuid)
+ORDER BY created_at DESC, id DESC
+LIMIT :rows;
+
+-- name: hold_migration
+-- Whether nobody else works on a migration; while this transaction lasts, nobody else does.
+SELECT pg_try_advisory_xact_lock(hashtext('agentruns migration'), hashtext(:id::text));
+
+-- name: make_room_for_scanned!
+-- For every path below the source.
+CREATE TEMP TABLE scanned (
+    path bytea NOT NULL, folder bytea NOT NULL, size_bytes bigint NOT NULL,
+    modified_ns bigint NOT NULL, reason text
+) ON COMMIT DROP;
+
+-- name: make_room_for_members!
+-- For the paths that belong to an item.
+CREATE TEMP TABLE members (
+    path bytea NOT NULL, item_path bytea NOT NULL, format text NOT NULL
+) ON COMMIT DROP;
+
+-- name: copy_scanned!
+-- Every path below the source.
+COPY scanned (path, folder, size_bytes, modified_ns, reason) FROM STDIN;
+
+-- name: copy_members!
+-- Which of them belong to an item.
+COPY members (path, item_path, format) FROM STDIN;
+
+-- name: make_room_for_placed!
+-- For every path beside the item that it belongs to.
+CREATE TEMP TABLE placed (
+    path bytea PRIMARY KEY, size_bytes bigint NOT NULL, modified_ns bigint NOT NULL,
+    decision text NOT NULL, reason text, item_path bytea NOT NULL, format text, item_id uuid
+) ON COMMIT DROP;
+
+-- name: place_scanned!
+-- Each path into its item; what lies loose is archived folder by folder, in bearable portions.
+INSERT INTO placed
+SELECT p.path, p.size_bytes, p.modified_ns,
+    CASE
+        WHEN p.reason IS NOT NULL THEN 'ignore'
+        WHEN p.format IS NOT NULL THEN 'import'
+        ELSE 'archive'
+    END,
+    p.reason, p.item_path, p.format,
+    md5(
+        convert_to(:migration_id::text || ' ' || coalesce(p.format, '') || p.part, 'UTF8')
+        || '\x00'::bytea || p.item_path
+    )::uuid
+FROM (
+    SELECT s.path, s.size_bytes, s.modified_ns, s.reason, m.format,
+        coalesce(m.item_path, s.folder) AS item_path,
+        CASE
+            WHEN m.format IS NULL THEN ' ' || (
+                sum(s.size_bytes) OVER loose / :largest_portion::bigint
+                + row_number() OVER loose / :most_files::bigint
+            )::bigint
+            ELSE ''
+        END AS part
+    FROM scanned AS s
+    LEFT JOIN (
+        SELECT DISTINCT ON (path) path, item_path, format FROM members ORDER BY path, item_path
+    ) AS m ON m.path = s.path
+    WINDOW loose AS (PARTITION BY m.format IS NULL, s.folder ORDER BY s.path)
+) AS p;
+
+-- name: store_items!
+-- What is new or changed is to be copied; what was copied as it is now stays so.
+INSERT INTO migration_items (id, migration_id, path, format, files, size_bytes, fingerprint)
+SELECT item_id, :migration_id::uuid, item_path, format, count(*), sum(size_bytes),
+    sha256(
+        string_agg(
+            path || convert_to(' ' || size_bytes || ' ' || modified_ns || ' ', 'UTF8'),
+            ''::bytea ORDER BY path
+        )
+    )
+FROM placed
+WHERE decision <> 'ignore'
+GROUP BY item_id, item_path, format
+ON CONFLICT (id) DO UPDATE SET
+    files = excluded.files, size_bytes = excluded.size_bytes, fingerprint = excluded.fingerprint,
+    gone_at = NULL,
+    status = CASE
+        WHEN migration_items.copied_fingerprint = excluded.fingerprint THEN migration_items.status
+        ELSE 'pending'
+    END,
+    verified_at = CASE
+        WHEN migration_items.copied_fingerprint = excluded.fingerprint
+        THEN migration_items.verified_at
+    END,
+    deeply_verified_at = CASE
+        WHEN migration_items.copied_fingerprint = excluded.fingerprint
+        THEN migration_items.deeply_verified_at
+    END;
+
+-- name: store_scanned!
+-- The manifest of the source; a file that changed has no hash until it is read again.
+INSERT INTO migration_files (
+    migration_id, path, item_id, size_bytes, modified_ns, decision, reason, status
+)
+SELECT :migration_id::uuid, path, CASE WHEN decision <> 'ignore' THEN item_id END, size_bytes,
+    modified_ns, decision, reason, CASE WHEN decision = 'ignore' THEN 'ignored' ELSE 'listed' END
+FROM placed
+ON CONFLICT (migration_id, path) DO UPDATE SET
+    item_id = excluded.item_id, size_bytes = excluded.size_bytes,
+    modified_ns = excluded.modified_ns, decision = excluded.decision, gone_at = NULL,
+    status = excluded.status, reason = excluded.reason, sha256 = NULL
+WHERE (
+    migration_files.item_id, migration_files.size_bytes, migration_files.modified_ns,
+    migration_files.decision, migration_files.gone_at
+) IS DISTINCT FROM (
+    excluded.item_id, excluded.size_bytes, excluded.modified_ns, excluded.decision, NULL
+);
+
+-- name: miss_items!
+-- Note which items the source no longer has.
+UPDATE migration_items SET gone_at = clock_timestamp()
+WHERE migration_id = :migration_id AND gone_at IS NULL
+    AND id NOT IN (SELECT item_id FROM placed WHERE decision <> 'ignore');
+
+-- name: miss_files!
+-- Note which files the source no longer has.
+UPDATE migration_files SET gone_at = clock_timestamp()
+WHERE migration_id = :migration_id AND gone_at IS NULL
+    AND path NOT IN (SELECT path FROM placed);
+
+-- name: note_inventory!
+-- The inventory is up to date.
+UPDATE migrations SET inventoried_at = clock_timestamp() WHERE id = :id;
+
+-- name: items_to_copy
+-- The next items that are to be copied after a place, with what is needed to cut them in batches.
+SELECT id, path, format, files, size_bytes
+FROM migration_items
+WHERE migration_id = :migration_id AND status = 'pending' AND gone_at IS NULL
+    AND (path, id) > (:after_path::bytea, :after_id::uuid)
+ORDER BY path, id
+LIMIT :rows;
+
+-- name: items_by_id
+-- These items, as an inventory found them.
+SELECT id, migration_id, path, format, files, size_bytes, fingerprint, status, reason, accepted_by,
+    task_ids, archive_path, counts, copied_at, verified_at, deeply_verified_at, gone_at
+FROM migration_items
+WHERE id = ANY(:ids::uuid [])
+ORDER BY path, id;
+
+-- name: files_of_items
+-- The files of some items, in order.
+SELECT item_id, path, size_bytes, modified_ns, status, sha256
+FROM migration_files
+WHERE item_id = ANY(:ids::uuid []) AND gone_at IS NULL
+ORDER BY item_id, path;
+
+-- name: note_copied!
+-- What became of an item that was read while its files were as the inventory found them.
+UPDATE migration_items
+SET status = :status, reason = :reason, problems = :problems, task_ids = :task_ids::uuid [],
+    archive_path = :archive_path, counts = :counts, copied_fingerprint = :fingerprint::bytea,
+    copied_at = clock_timestamp(), verified_at = NULL, deeply_verified_at = NULL
+WHERE id = :id AND fingerprint = :fingerprint::bytea;
+
+-- name: note_copied_file!
+-- What became of a file, and the hash of what was read.
+UPDATE migration_files SET status = :status, reason = :reason, sha256 = :sha256
+WHERE migration_id = :migration_id AND path = :path::bytea;
+
+-- name: note_postponed!
+-- Why an item waits for the next run.
+UPDATE migration_items SET reason = :reason WHERE id = :id AND status = 'pending';
+
+-- name: forget_problems!
+-- An item is read again.
+DELETE FROM migration_problems WHERE item_id = :item_id;
+
+-- name: insert_problem!
+-- A part of an item that could not be read.
+INSERT INTO migration_problems (item_id, number, path, byte_offset, reason)
+VALUES (:item_id, :number, :path, :byte_offset, :reason)
+ON CONFLICT DO NOTHING;
+
+-- name: retry_quarantined!
+-- Copy again what could not be imported as a whole or in part.
+UPDATE migration_items SET status = 'pending', copied_fingerprint = NULL, reason = NULL
+WHERE migration_id = :migration_id AND gone_at IS NULL
+    AND (status = 'quarantined' OR problems > 0);
+
+-- name: note_copy!
+-- Everything that could be copied is copied.
+UPDATE migrations SET copied_at = clock_timestamp() WHERE id = :id;
+
+-- name: count_items
+-- Items, files and bytes of a migration, by format and status.
+SELECT coalesce(format, 'no format') AS format, status, gone_at IS NOT NULL AS is_gone,
+    count(*) AS items, sum(files) AS files, sum(size_bytes) AS size_bytes,
+    count(*) FILTER (WHERE verified_at IS NOT NULL) AS verified,
+    count(*) FILTER (WHERE deeply_verified_at IS NOT NULL) AS deeply_verified
+FROM migration_items
+WHERE migration_id = :migration_id
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
+
+-- name: count_files
+-- Files and bytes of a migration by status.
+SELECT status, count(*) AS files, sum(size_bytes) AS size_bytes
+FROM migration_files
+WHERE migration_id = :migration_id AND gone_at IS NULL
+GROUP BY status
+ORDER BY status;
+
+-- name: quarantine_page
+-- What could not be imported: whole items and parts of items, in order.
+SELECT i.id, i.path, i.format, i.status, i.accepted_by, coalesce(p.number, -1) AS number,
+    p.path AS part, p.byte_offset, coalesce(p.reason, i.reason) AS reason
+FROM migration_items AS i
+LEFT JOIN migration_problems AS p ON p.item_id = i.id
+WHERE i.migration_id = :migration_id AND i.gone_at IS NULL
+    AND (i.status = 'quarantined' OR p.item_id IS NOT NULL)
+    AND (i.path, i.id, coalesce(p.number, -1))
+    > (:after_path::bytea, :after_id::uuid, :after_number::int)
+ORDER BY i.path, i.id, number
+LIMIT :rows;
+
+-- name: archive_of_task
+-- The newest archive of the files that a task came from.
+SELECT archive_path
+FROM migration_items
+WHERE task_ids @> ARRAY[:task_id::uuid] AND archive_path IS NOT NULL
+ORDER BY copied_at DESC
+LIMIT 1;
+
+-- name: items_to_verify
+-- The next items that were copied, after a place.
+SELECT id
+FROM migration_items
+WHERE migration_id = :migration_id AND gone_at IS NULL AND status IN ('imported', 'archived')
+    AND (path, id) > (
+        coalesce((SELECT path FROM migration_items WHERE id = :after::uuid), ''::bytea),
+        coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+    )
+ORDER BY path, id
+LIMIT :rows;
+
+-- name: note_verified!
+-- An item is in the stores as it is in the source.
+UPDATE migration_items
+SET verified_at = clock_timestamp(),
+    deeply_verified_at = CASE
+        WHEN :deep::boolean THEN clock_timestamp() ELSE deeply_verified_at
+    END
+WHERE id = :id;
+
+-- name: note_different!
+-- An item is not in the stores as it is in the source.
+UPDATE migration_items SET verified_at = NULL, deeply_verified_at = NULL WHERE id = :id;
+
+-- name: forget_differences!
+-- An item is verified again.
+DELETE FROM migration_differences WHERE item_id = :item_id;
+
+-- name: insert_difference!
+-- One thing that is not as it should be.
+INSERT INTO migration_differences (item_id, number, path, difference)
+VALUES (:item_id, :number, :path, :difference);
+
+-- name: differences_page
+-- What verification found, in order.
+SELECT i.id, i.path, d.number, d.path AS part, d.difference
+FROM migration_items AS i
+INNER JOIN migration_differences AS d ON d.item_id = i.id
+WHERE i.migration_id = :migration_id AND i.gone_at IS NULL
+    AND (i.path, i.id, d.number) > (:after_path::bytea, :after_id::uuid, :after_number::int)
+ORDER BY i.path, i.id, d.number
+LIMIT :rows;
+
+-- name: note_verification!
+-- The whole migration was verified.
+UPDATE migrations
+SET verified_at = clock_timestamp(),
+    deeply_verified_at = CASE
+        WHEN :deep::boolean THEN clock_timestamp() ELSE deeply_verified_at
+    END
+WHERE id = :id;
+
+-- name: known_progress
+-- Which of these steps are there.
+SELECT id FROM task_progress WHERE id = ANY(:ids::uuid []);
+
+-- name: known_tasks
+-- Which of these tasks are there.
+SELECT id FROM tasks WHERE id = ANY(:ids::uuid []);
+
+-- name: known_evaluations
+-- Which of these verdicts are there.
+SELECT id FROM evaluations WHERE id = ANY(:ids::uuid []);
+
+-- name: known_files
+-- The rows of these files.
+SELECT id, bucket, object_path, size_bytes, sha256, etag
+FROM binary_file_metadata
+WHERE id = ANY(:ids::uuid []);

@@ -1,0 +1,119 @@
+"""The steps of a migration: each is one call with ids, and can be repeated."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from uuid import UUID
+
+from storage.migration import MigrationStore
+from storage.migration.copying import Copied, Copying
+from storage.migration.models import ItemKey
+from storage.migration.scanning import source_folder
+from storage.migration.verifying import Verifying
+from storage.stores import shared_stores
+from tasks.migration_report import MigrationResult
+from tasks.retries import store_task
+
+#: About a second of work.
+MOST_ITEMS = 64
+MOST_BYTES = 32 * 2**20
+#: As many items are cut into batches at once.
+_PAGE = 2_000
+
+
+class Plan(NamedTuple):
+    """The next batches, and the last item in them."""
+
+    batches: list[list[UUID]]
+    last: ItemKey
+
+
+@store_task
+def open_migration(source: str, agent_id: str, timezone: str) -> UUID:
+    """The migration of a source, made when there is none yet."""
+    return _store().open(source_folder(source), agent_id, timezone).id
+
+
+@contextmanager
+def only_run(migration_id: UUID) -> Iterator[None]:
+    """Be the only one at work on a migration while this lasts."""
+    with _store().only_run(migration_id):
+        yield
+
+
+@store_task
+def take_inventory(migration_id: UUID, only: str | None) -> None:
+    """List the source anew."""
+    store = _store()
+    store.take_inventory(store.get(migration_id), only)
+
+
+@store_task
+def plan_batches(migration_id: UUID, after: ItemKey, retry_quarantined: bool) -> Plan:
+    """The next items to be copied in batches of about a second, and the last of them."""
+    store = _store()
+    if retry_quarantined:
+        store.retry_quarantined(migration_id)
+    found = store.items_to_copy(migration_id, after, _PAGE)
+    batches: list[list[UUID]] = []
+    room = 0
+    for key, _, size in found:
+        room -= size
+        if not batches or room < 0 or len(batches[-1]) == MOST_ITEMS:
+            batches.append([])
+            room = MOST_BYTES - size
+        batches[-1].append(key.id)
+    return Plan(batches, found[-1][0] if found else after)
+
+
+@store_task
+def copy_items(migration_id: UUID, ids: Sequence[UUID]) -> Copied:
+    """Take some items into the stores."""
+    store = _store()
+    return Copying(store, shared_stores().writer).copy(store.get(migration_id), ids)
+
+
+@store_task
+def note_copy(migration_id: UUID) -> None:
+    """Note that everything that could be copied is copied."""
+    _store().note_copy(migration_id)
+
+
+@store_task
+def plan_verification(migration_id: UUID, after: UUID | None) -> list[UUID]:
+    """The next items to be verified."""
+    return _store().items_to_verify(migration_id, after, MOST_ITEMS)
+
+
+@store_task
+def verify_items(migration_id: UUID, ids: Sequence[UUID], deep: bool) -> int:
+    """Compare some items with what the stores have of them; gives how many differ."""
+    store, differ = _store(), 0
+    verifying = Verifying(shared_stores(), store.get(migration_id), deep=deep)
+    files = store.files_of(ids)
+    for item in store.items(ids):
+        found = verifying.differences(item, files[item.id])
+        store.note_differences(item.id, found, deep=deep)
+        differ += bool(found)
+    return differ
+
+
+@store_task
+def note_verification(migration_id: UUID, deep: bool) -> None:
+    """Note that the whole migration was verified."""
+    _store().note_verification(migration_id, deep=deep)
+
+
+@store_task
+def report(migration_id: UUID) -> MigrationResult:
+    """How far a migration is, with the first of what is not good."""
+    store = _store()
+    return MigrationResult.of(
+        store.summary(migration_id),
+        store.quarantine(migration_id),
+        store.differences(migration_id),
+    )
+
+
+def _store() -> MigrationStore:
+    return MigrationStore(shared_stores().postgres)
