@@ -61,6 +61,13 @@ class Terminal:
         """Say what went wrong and what to do now, on stderr."""
         self.err.print(Text.assemble(("Error: ", "bold red"), readable(message)), soft_wrap=True)
 
+    def confirms(self, question: str, answer: str) -> bool:
+        """Whether a person at the terminal types exactly this; nobody there is no."""
+        if not sys.stdin.isatty():
+            return False
+        self.err.print(_text(question), end="", soft_wrap=True)
+        return sys.stdin.readline().rstrip("\n") == answer
+
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
         """Show that something is being done, on a terminal and once it takes over a second."""

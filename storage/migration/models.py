@@ -136,6 +136,43 @@ class DifferenceEntry:
     difference: str
 
 
+class ManifestFile(NamedTuple):
+    """One file of the manifest."""
+
+    path: bytes
+    size_bytes: int
+    sha256: str | None
+    decision: str
+
+
+class Obstacles(NamedTuple):
+    """What stands in the way of a cutover."""
+
+    pending: int
+    quarantined: int
+    """Items in quarantine, whole or in part, that nobody accepted."""
+    unverified: int
+    """Items that were not verified byte by byte since they were copied."""
+    items: int
+
+    def reasons(self) -> list[str]:
+        """Each of them in a sentence that says what to do."""
+        told = [
+            (self.pending, "{} items are new or changed: run 'agentruns migrate copy'."),
+            (
+                self.quarantined,
+                "{} items are in quarantine, wholly or in part: see 'agentruns migrate "
+                "quarantine', then repair them or name each with --accept.",
+            ),
+            (
+                self.unverified,
+                "{} items are not verified byte by byte: run 'agentruns migrate verify --deep'.",
+            ),
+        ]
+        empty = [] if self.items else ["The source holds nothing at all."]
+        return empty + [words.format(count) for count, words in told if count]
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """How far a migration is."""

@@ -19,7 +19,9 @@ from storage.migration.models import (
     Item,
     ItemFile,
     ItemKey,
+    ManifestFile,
     Migration,
+    Obstacles,
     QuarantineEntry,
     Summary,
 )
@@ -35,6 +37,7 @@ from storage.retries import retried
 INVENTORY_SECONDS = 4 * 3600.0
 #: The longest that PostgreSQL knows is 24 days.
 _RUN_SECONDS = 20 * 24 * 3600.0
+_MANIFEST_PAGE = 10_000
 _STATUSES = ("pending", "imported", "archived", "quarantined")
 _FILE_STATUSES = ("listed", "imported", "archived", "quarantined", "ignored")
 
@@ -161,6 +164,34 @@ class MigrationStore:
         return self._listed("quarantine_page", QuarantineEntry, migration_id, limit)
 
     @retried
+    def accept(self, migration_id: UUID, paths: Sequence[bytes], by: str) -> int:
+        """Accept that these items are imported in part, or not at all; gives how many are known."""
+        with self._postgres.connection() as connection:
+            given = {"migration_id": migration_id, "paths": list(paths), "by": by}
+            return connection.execute(query("accept_items"), given).rowcount
+
+    @retried
+    def obstacles(self, migration_id: UUID) -> Obstacles:
+        """What stands in the way of a cutover."""
+        with self._postgres.connection() as connection:
+            given = {"migration_id": migration_id}
+            return Obstacles(*connection.execute(query("count_obstacles"), given).fetchall()[0])
+
+    @retried
+    def note_cutover(self, migration_id: UUID, by: str, manifest_sha256: str) -> None:
+        """Sign a migration off."""
+        self._run(
+            "note_cutover", {"id": migration_id, "by": by, "manifest_sha256": manifest_sha256}
+        )
+
+    def manifest(self, migration_id: UUID) -> Iterator[ManifestFile]:
+        """Every path of the manifest, in the order of their bytes."""
+        page = self._manifest_page(migration_id, b"")
+        while page:
+            yield from page
+            page = self._manifest_page(migration_id, page[-1].path)
+
+    @retried
     def note_copy(self, migration_id: UUID) -> None:
         """Note that everything that could be copied is copied."""
         self._run("note_copy", {"id": migration_id})
@@ -203,6 +234,12 @@ class MigrationStore:
         start = {"after_path": START.path, "after_id": START.id, "after_number": -2}
         given = {"migration_id": migration_id, "rows": checked_limit(limit), **start}
         return self._all(name, kind, given)
+
+    @retried
+    def _manifest_page(self, migration_id: UUID, after: bytes) -> list[ManifestFile]:
+        given = {"migration_id": migration_id, "after_path": after, "rows": _MANIFEST_PAGE}
+        with self._postgres.connection() as connection:
+            return [ManifestFile(*row) for row in connection.execute(query("manifest_page"), given)]
 
     def _run(self, name: str, given: dict[str, Any]) -> None:
         with self._postgres.connection() as connection:

@@ -9,6 +9,7 @@ import pytest
 from storage.errors import MigrationRunning, RecordRejected
 from storage.migration import MigrationStore
 from storage.migration.copying import Copying
+from storage.migration.cutover import cut_over, remove_source
 from storage.migration.models import START
 from storage.migration.rebuilding import Rebuilding
 from storage.migration.verifying import Verifying
@@ -229,3 +230,70 @@ def test_a_rebuild_never_writes_over_anything(stores, store, source, agent_id):
     copied(stores, store, migration)
     with pytest.raises(RecordRejected, match="not empty"):
         Rebuilding(stores.postgres, stores.minio).rebuild(tasks_of(stores, agent_id)[0], source)
+
+
+def verified(stores, store, migration):
+    copied(stores, store, migration)
+    for item_id in store.items_to_verify(migration.id, None, 1000):
+        store.note_differences(item_id, [], deep=True)
+
+
+def test_the_gate_names_everything_that_speaks_against_a_cutover(stores, store, source, agent_id):
+    migration = inventory(store, source, agent_id)
+    (refused,) = cut_over(store, migration.id, "ann", []).reasons
+    assert "are new or changed" in refused
+    copied(stores, store, migration)
+    (refused,) = cut_over(store, migration.id, "ann", []).reasons
+    assert "not verified byte by byte" in refused
+    verified(stores, store, migration)
+    (source / "notes" / "new.txt").write_text("Written in the meantime.\n")
+    assert "are new or changed" in cut_over(store, migration.id, "ann", []).reasons[0]
+    assert store.get(migration.id).cutover_at is None
+    verified(stores, store, migration)
+    done = cut_over(store, migration.id, "ann", [])
+    assert done.reasons == []
+    assert store.get(migration.id).manifest_sha256 == done.manifest_sha256
+    assert store.get(migration.id).cutover_by == "ann"
+
+
+def test_quarantine_has_to_be_accepted_by_name(stores, store, source, agent_id):
+    broken = source / "broken" / "turn_000"
+    broken.mkdir(parents=True)
+    (broken / "0000_api_start.json").write_text('{"kwargs": {')
+    migration = inventory(store, source, agent_id)
+    verified(stores, store, migration)
+    (refused,) = cut_over(store, migration.id, "ann", []).reasons
+    assert "quarantine" in refused
+    with pytest.raises(RecordRejected, match="no item in quarantine"):
+        cut_over(store, migration.id, "ann", ["another"])
+    assert cut_over(store, migration.id, "ann", ["broken"]).reasons == []
+
+
+def test_only_what_the_manifest_knows_is_moved_to_the_trash(stores, store, source, agent_id):
+    migration = inventory(store, source, agent_id)
+    with pytest.raises(RecordRejected, match="not cut over"):
+        remove_source(store, migration.id)
+    verified(stores, store, migration)
+    assert cut_over(store, migration.id, "ann", []).reasons == []
+    files = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    (source / "notes" / "readme.txt").write_text("Changed in the last moment.\n")
+    (source / "late.txt").write_text("Came in the last moment.\n")
+    removed = remove_source(store, migration.id)
+    trash = Path(removed.trash)
+    assert sorted(removed.kept) == ["late.txt", "notes/elsewhere", "notes/readme.txt", "pipe"]
+    there = {path.relative_to(trash) for path in trash.rglob("*") if path.is_file()}
+    assert there == files - {Path("notes/readme.txt"), Path("notes/elsewhere")}
+    assert remove_source(store, migration.id).moved == 0
+
+
+def test_nothing_is_removed_that_came_into_the_manifest_after_it_was_signed(
+    stores, store, source, agent_id
+):
+    migration = inventory(store, source, agent_id)
+    verified(stores, store, migration)
+    assert cut_over(store, migration.id, "ann", []).reasons == []
+    (source / "late.txt").write_text("Came in the last moment.\n")
+    store.take_inventory(migration)
+    with pytest.raises(RecordRejected, match="not the one that was signed off"):
+        remove_source(store, migration.id)
+    assert (source / "late.txt").exists()

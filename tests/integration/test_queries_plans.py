@@ -235,7 +235,10 @@ MIGRATING = {
         name: [MIGRATION | KEY]
         for name in ("quarantine_page", "differences_page", "retry_quarantined")
     },
-    **{name: [MIGRATION] for name in ("count_items", "count_files")},
+    "accept_items": [MIGRATION | {"paths": [b"run7007"], "by": "ann"}],
+    "note_cutover": [{"id": TASK, "by": "ann", "manifest_sha256": "a"}],
+    "manifest_page": [MIGRATION | KEY],
+    **{name: [MIGRATION] for name in ("count_items", "count_files", "count_obstacles")},
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_evaluations", "known_files")},
 }

@@ -323,3 +323,36 @@ SELECT id FROM evaluations WHERE id = ANY(:ids::uuid []);
 SELECT id, bucket, object_path, size_bytes, sha256, etag
 FROM binary_file_metadata
 WHERE id = ANY(:ids::uuid []);
+
+-- name: accept_items!
+-- Somebody takes it that these items are only imported in part, or not at all.
+UPDATE migration_items SET accepted_by = :by
+WHERE migration_id = :migration_id AND gone_at IS NULL AND path = ANY(:paths::bytea [])
+    AND (status = 'quarantined' OR problems > 0);
+
+-- name: count_obstacles
+-- What stands in the way of a cutover.
+SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
+    count(*) FILTER (
+        WHERE (status = 'quarantined' OR problems > 0) AND accepted_by IS NULL
+    ) AS quarantined,
+    count(*) FILTER (
+        WHERE status IN ('imported', 'archived') AND deeply_verified_at IS NULL
+    ) AS unverified,
+    count(*) AS items
+FROM migration_items
+WHERE migration_id = :migration_id AND gone_at IS NULL;
+
+-- name: note_cutover!
+-- From here on, the stores are what counts.
+UPDATE migrations
+SET cutover_at = clock_timestamp(), cutover_by = :by, manifest_sha256 = :manifest_sha256
+WHERE id = :id;
+
+-- name: manifest_page
+-- The next files of the manifest, in the order of their bytes.
+SELECT path, size_bytes, sha256, decision
+FROM migration_files
+WHERE migration_id = :migration_id AND gone_at IS NULL AND path > :after_path::bytea
+ORDER BY path
+LIMIT :rows;

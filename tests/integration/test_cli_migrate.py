@@ -1,0 +1,69 @@
+"""`agentruns migrate`: folders of old runs, as people and scripts bring them in."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from storage.settings import Settings
+from tests.integration.test_cli import Run, own_spool, run
+
+__all__ = ["own_spool", "run"]  # fixtures of other files
+
+RUNS = Path(__file__).parents[2] / "examples" / "runs"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    shutil.copytree(RUNS, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
+    run: Run, settings: Settings, agent_id: str, source: Path, tmp_path: Path
+) -> None:
+    listed = run("migrate", "inventory", str(source), "--agent", agent_id, "--json")
+    assert listed.code == 0
+    runs = len(list(RUNS.iterdir()))
+    assert listed.json()["formats"] == {"cua": runs}
+    assert listed.json()["items"]["pending"] == runs
+
+    key = listed.json()["migration_id"]
+    refused = run("migrate", "cutover", key, "--json")
+    assert (refused.code, refused.json()["cutover"]) == (1, False)
+
+    done = run("migrate", "run", str(source), "--agent", agent_id, "--deep", "--json")
+    assert done.code == 0
+    assert done.json()["items"]["deeply_verified"] == runs
+    assert done.json()["files"]["imported"] == done.json()["files"]["listed"] + sum(
+        path.is_file() for path in RUNS.rglob("*")
+    )
+
+    assert run("migrate", "list", "--json").json()["migrations"][0]["migration_id"] == key
+    assert run("migrate", "show", key, "--json").json()["items"]["imported"] == runs
+    assert run("migrate", "quarantine", key, "--json").json() == {"quarantined": []}
+    assert run("migrate", "verify", key, "--json").code == 0
+    assert run("migrate", "copy", key, "--json").json()["items"]["pending"] == 0
+
+    signed = run("migrate", "cutover", key, "--json").json()
+    assert signed["cutover"]
+    unconfirmed = run("migrate", "cutover", key, "--remove-source")
+    assert (unconfirmed.code, source.exists()) == (2, True)
+
+    task = run("tasks", "list", "--agent", agent_id, "--json").json()["tasks"][0]["id"]
+    rebuilt = run("migrate", "rebuild", task, "--to", str(tmp_path / "again"), "--json").json()
+    assert rebuilt["files"] == rebuilt["equal"] + len(rebuilt["redacted"])
+
+    removed = run("migrate", "cutover", key, "--remove-source", "--yes", "--json").json()["removed"]
+    assert removed["moved"] == sum(path.is_file() for path in RUNS.rglob("*"))
+    assert not source.exists()
+
+
+def test_bad_input_is_told(run: Run, agent_id: str, tmp_path: Path) -> None:
+    nowhere = run("migrate", "run", str(tmp_path / "nowhere"), "--agent", agent_id)
+    assert (nowhere.code, "is no folder" in nowhere.err) == (2, True)
+    unknown = run("migrate", "show", "3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22")
+    assert (unknown.code, "agentruns migrate list" in unknown.err) == (2, True)
+    assert run("migrate", "show", "x").code == 2
+    zone = run("migrate", "run", str(tmp_path), "--agent", agent_id, "--timezone", "Mars")
+    assert (zone.code, "no time zone" in zone.err) == (2, True)
