@@ -19,6 +19,7 @@ NAMES = (
     "row_security",
     "metadata_query",
     "evaluation_pass",
+    "migration",
 )
 
 

@@ -1,0 +1,184 @@
+"""A migration against the tools that people would use instead, on the same tree, in the same run.
+
+The tree holds cua runs of 20 steps each with one PNG of 20 kB. Beside ours: `find -printf` with
+`sha256sum` for the inventory, `put_object` in eight threads for the copy, and `mc mirror` for the
+whole, where a program `mc` is found (AGENTRUNS_MC, or in the cache of agentruns, where
+`GOBIN=~/.cache/agentruns/mc go install github.com/minio/mc@latest` puts it).
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
+
+from benchmarks.measure import tell
+from benchmarks.sandbox import raw_minio, sandbox
+from storage import Stores
+from storage.migration import Migration, MigrationStore
+from storage.migration.copying import Copying
+from storage.migration.models import START
+from storage.migration.verifying import Verifying
+
+STEPS, PNG_BYTES = 20, 20_000
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360f8cf00000301010018dd8db0000000"
+)
+_TICKS = 0x01B21DD213814000 + 17_000_000_000_000_000
+
+
+def main() -> None:
+    """Print the ratios of inventory, copy and whole, and what a second run takes."""
+    wanted = argparse.ArgumentParser(description=__doc__)
+    wanted.add_argument("--runs", type=int, default=100, help="500 are the 10,000 of the goal")
+    arguments = wanted.parse_args()
+    with tempfile.TemporaryDirectory(prefix="agentruns-bench-") as folder, sandbox() as made:
+        source = Path(folder, "runs")
+        pictures = fill(source, arguments.runs)
+        _measure(*made, source, pictures)
+
+
+def _measure(stores: Stores, agent_id: str, source: Path, pictures: int) -> None:
+    store = MigrationStore(stores.postgres)
+    migration = store.open(source, agent_id, "UTC")
+    _seconds(lambda: _listed(source))  # warms the page cache
+    listed = _seconds(lambda: _listed(source))
+    inventory = _seconds(lambda: store.take_inventory(migration))
+    tell("migration: inventory to find and sha256sum", listed / inventory, "times", least=0.5)
+    raw = _seconds(lambda: _put(stores, agent_id, source))
+    copy = _seconds(lambda: copy_all(stores, store, migration))
+    tell("migration: copy, pictures", pictures / copy, "a second")
+    tell("migration: copy to eight parallel puts of the SDK", raw / copy, "times")
+    verify = _seconds(lambda: verify_all(stores, store, migration))
+    whole = inventory + copy + verify
+    tell("migration: whole, pictures", pictures / whole, "a second")
+    if mc := _mc():
+        mirror = _seconds(lambda: _mirror(mc, stores, agent_id, source))
+        tell("migration: copy to mc mirror", mirror / copy, "times", least=1.0)
+        tell("migration: whole to mc mirror", mirror / whole, "times", least=0.8)
+    again = _seconds(lambda: _again(stores, store, migration))
+    tell("migration: second run over an unchanged source", again / whole, "of a run", most=0.05)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    tell("migration: peak memory", peak, "MiB", most=300)
+
+
+def fill(source: Path, runs: int) -> int:
+    """Write so many cua runs; gives how many pictures they hold."""
+    for number in range(runs):
+        run = source / f"2026-01-01_model_{number:06d}_{number:04x}"
+        run.mkdir(parents=True)
+        about = {"trajectory_id": run.name, "status": "completed", "created_at": str(_TICKS)}
+        (run / "metadata.json").write_text(json.dumps(about))
+        for step in range(STEPS):
+            _fill_step(run, number, step)
+    return runs * STEPS
+
+
+def _fill_step(run: Path, number: int, step: int) -> None:
+    turn = run / f"turn_{2 * step:03d}"
+    turn.mkdir()
+    call = {"type": "computer_call", "call_id": f"call_{number}_{step}"}
+    call["action"] = {"type": "click", "x": step, "y": number}  # type: ignore[assignment]  # nested
+    moment = str(_TICKS + (number * STEPS + step) * 10_000_000)
+    answer = {"model": "m", "response": {"output": [call]}, "created_at": moment}
+    (turn / f"{3 * step:04d}_agent_response.json").write_text(json.dumps(answer))
+    acted = run / f"turn_{2 * step + 1:03d}"
+    acted.mkdir()
+    # Hardly any picture compresses: what follows the header is noise.
+    picture = _PNG + os.urandom(PNG_BYTES - len(_PNG))
+    (acted / f"{3 * step + 1:04d}_screenshot_after.png").write_bytes(picture)
+    result = {"item": call, "result": [], "created_at": moment}
+    (acted / f"{3 * step + 2:04d}_computer_call_result.json").write_text(json.dumps(result))
+
+
+def copy_all(stores: Stores, store: MigrationStore, migration: Migration) -> None:
+    """As the flow does: two batches at a time, each of about a second."""
+    from tasks.migration import MOST_ITEMS  # noqa: PLC0415 - Prefect takes its time
+
+    ids = [key.id for key, _, _ in store.items_to_copy(migration.id, START, 100_000)]
+    batches = [ids[at : at + MOST_ITEMS] for at in range(0, len(ids), MOST_ITEMS)]
+    copying = Copying(store, stores.writer)
+
+    def copy(batch: list[UUID]) -> object:
+        return copying.copy(migration, batch)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(copy, batches))
+    store.note_copy(migration.id)
+
+
+def verify_all(stores: Stores, store: MigrationStore, migration: Migration) -> None:
+    """Every item compared with the stores, as the flow does it."""
+    after: UUID | None = None
+    verifying = Verifying(stores, migration)
+    while ids := store.items_to_verify(migration.id, after, 64):
+        files = store.files_of(ids)
+        for item in store.items(ids):
+            found = verifying.differences(item, files[item.id])
+            if found:
+                raise RuntimeError(f"{item.name}: {found[0]}")
+            store.note_differences(item.id, found, deep=False)
+        after = ids[-1]
+
+
+def _again(stores: Stores, store: MigrationStore, migration: Migration) -> None:
+    store.take_inventory(migration)
+    copy_all(stores, store, migration)
+
+
+def _listed(source: Path) -> None:
+    script = (
+        'find "$1" -type f -printf "%P %s %T@\\n" >"$2"; '
+        'find "$1" -type f -print0 | xargs -0 sha256sum >"$2"'
+    )
+    with tempfile.NamedTemporaryFile() as told:
+        subprocess.run(["sh", "-c", script, "sh", str(source), told.name], check=True)
+
+
+def _put(stores: Stores, agent_id: str, source: Path) -> None:
+    client = raw_minio(stores.settings)
+
+    def put(path: Path) -> None:
+        client.fput_object("binaries", f"{agent_id}/raw/{path.relative_to(source)}", str(path))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, source.rglob("*.png")))
+
+
+def _mirror(mc: str, stores: Stores, agent_id: str, source: Path) -> None:
+    settings = stores.settings
+    scheme = "https" if settings.minio_secure else "http"
+    login = f"{settings.required('minio_access_key')}:{settings.required('minio_secret_key')}"
+    host = f"{scheme}://{login}@{settings.required('minio_endpoint')}"
+    target = f"bench/binaries/{agent_id}/mirror/"
+    subprocess.run(
+        [mc, "--quiet", "mirror", str(source), target],
+        env={**os.environ, "MC_HOST_bench": host},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _mc() -> str | None:
+    cached = Path("~/.cache/agentruns/mc/mc").expanduser()
+    return os.environ.get("AGENTRUNS_MC") or (
+        str(cached) if cached.exists() else shutil.which("mc")
+    )
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
