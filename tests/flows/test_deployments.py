@@ -34,6 +34,7 @@ NAMES = [
     "check-health/every-5-minutes",
     "deliver-spools/every-5-minutes",
     "retire-keys/every-5-minutes",
+    "prune-audit/nightly",
     "provision-agent/on-demand",
     RECORDING,
 ]
@@ -71,7 +72,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         assert deployment.work_pool_name == "agentruns"
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
-    assert list(crons.values()) == [["*/15 * * * *"], often, often, often, [], []]
+    assert list(crons.values()) == [["*/15 * * * *"], often, often, often, ["17 3 * * *"], [], []]
 
 
 @pytest.mark.slow

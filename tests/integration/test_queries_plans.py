@@ -25,7 +25,7 @@ ROWS = 200_000
 #: What may be read and not used, or sorted, on the way to a page of 100 rows.
 FEW = ROWS // 20
 
-BIG = {"tasks", "task_progress", "evaluations", "binary_file_metadata"}
+BIG = {"tasks", "task_progress", "evaluations", "binary_file_metadata", "audit_log"}
 
 FILL = """
 INSERT INTO tasks (id, agent_id, title, status, status_at, created_at)
@@ -56,6 +56,12 @@ INSERT INTO evaluations (
 SELECT md5('verdict' || n)::uuid, md5('task' || n / 4 + 1)::uuid, 'agent' || (n / 4 + 1) % 100,
     (ARRAY['outcome', 'efficiency', 'stability', 'overall'])[n % 4 + 1], '1', 0.5,
     clock_timestamp(), timestamptz '2026-01-01Z' + n * interval '10 seconds'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO audit_log (at, who, what, agent_id, task_id)
+SELECT timestamptz '2026-01-01Z' + n * interval '1 minute', 'agentruns_evaluator',
+    CASE WHEN n % 1000 = 0 THEN 'key made' ELSE 'logs read' END,
+    'agent' || n % 100, md5('task' || n)::uuid
 FROM generate_series(1, 200000) AS n;
 """
 
@@ -159,21 +165,33 @@ CASES = {
     "keys_of_agents": [{"agent_ids": [f"agent{number}" for number in range(100)]}],
     "keys_to_retire": [{"now": utcnow()}],
     "is_key_over": [{}],
+    "roles_to_drop": [{}],
     "audit_page": [
-        {"agent_id": agent, "after": after, "rows": 101}
-        for agent, after in product([None, "agent7"], [None, 7])
+        {"agent_id": agent, "task_id": task, "what": what, "since": since, "rows": 101} | after
+        for agent, task, what, since, after in product(
+            [None, "agent7"],
+            [None, TASK],
+            [None, "key made", "logs read"],
+            [None, LATE],
+            [{"after_at": None, "after_id": None}, {"after_at": MIDDLE["after_at"], "after_id": 7}],
+        )
     ],
+    "audit_term": [{}],
+    "audit_over": [{"now": datetime(2027, 2, 20, tzinfo=UTC), "days": 400}],
 }
 #: Statements that have no plan, or whose plan is that of a function.
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
     *("revoke_agent_key", "retire_agent_key", "disable_agent", "set_component_password"),
-    "take_turn",
+    *("set_append_only", "drop_key_role", "audit", "prune_audit", "take_turn"),
+    # The owner's, on a table of one row.
+    "keep_audit",
 }
 #: What an agent may not do at all.
 OTHERS = {
     *("insert_evaluation", "merge_evaluations", "store_verdicts", "store_new_verdicts"),
-    *("open_pass", "count_batch", "close_pass", "hold_the_pass", "audit_page"),
+    *("open_pass", "count_batch", "close_pass", "hold_the_pass", "roles_to_drop"),
+    *("audit_page", "audit_term", "audit_over"),
 }
 
 
@@ -206,7 +224,7 @@ def prepared(url):
         for query_name in UNPLANNED:
             if query(query_name).startswith("CREATE"):
                 connection.execute(query(query_name))
-        for table in BIG - {"tasks"}:
+        for table in BIG - {"tasks", "audit_log"}:
             connection.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table})")
         yield connection
 
