@@ -58,9 +58,7 @@ def test_every_step_of_an_agents_life_is_noted_with_who_did_it(
     assert first.key_id in {entry.details.get("key_id") for entry in entries}
 
 
-def test_no_secret_is_in_the_audit_log(
-    access: Provisioning, log: AuditLog, agent_id: str
-) -> None:
+def test_no_secret_is_in_the_audit_log(access: Provisioning, log: AuditLog, agent_id: str) -> None:
     key = access.add(agent_id)
     assert key
     told = json.dumps([entry.model_dump(mode="json") for entry in log.page()])
