@@ -22,6 +22,8 @@ CREATE TABLE audited_acts (
     who text NOT NULL,
     PRIMARY KEY (what, who)
 );
+ALTER TABLE audited_acts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON audited_acts TO CURRENT_USER USING (true);
 REVOKE ALL ON audited_acts FROM PUBLIC;
 
 INSERT INTO audited_acts (what, who) VALUES
@@ -59,6 +61,8 @@ CREATE TABLE audit_term (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     days integer NOT NULL CONSTRAINT term_in_days CHECK (days BETWEEN 1 AND 36500)
 );
+ALTER TABLE audit_term ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON audit_term TO agentruns_operator, CURRENT_USER USING (true);
 REVOKE ALL ON audit_term FROM PUBLIC;
 GRANT SELECT ON audit_term TO agentruns_operator;
 INSERT INTO audit_term (days) VALUES (400);
