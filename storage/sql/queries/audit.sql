@@ -1,4 +1,4 @@
--- The audit log goes through the functions of revision 0007.
+-- The audit log goes through the functions of revision 0006.
 
 -- name: audit
 -- Note what who asks did, one entry for each object of the array.

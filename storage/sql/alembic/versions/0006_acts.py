@@ -2,7 +2,7 @@
 
 from storage.postgres.schema import run_revision
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 
 
