@@ -140,7 +140,7 @@ def _listed(source: Path) -> None:
         'find "$1" -type f -print0 | xargs -0 sha256sum >"$2"'
     )
     with tempfile.NamedTemporaryFile() as told:
-        subprocess.run(["sh", "-c", script, "sh", str(source), told.name], check=True)
+        subprocess.run(["/bin/sh", "-c", script, "sh", str(source), told.name], check=True)
 
 
 def _put(stores: Stores, agent_id: str, source: Path) -> None:

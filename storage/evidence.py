@@ -1,7 +1,7 @@
 """What the stores know about a batch of tasks, as evidence that scorers understand."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from agentruns.models import Status
 from agentruns.scoring import LogCounts, Scorer, TaskEvidence, select_scorers
+from storage.acts import Act
 from storage.mongo import MongoAdapter
 from storage.postgres import PostgresAdapter
 from storage.postgres.queries import query
@@ -88,7 +89,8 @@ def gather(
         taken = list(takewhile(lambda row: row[_GATHERED] or not row[_DUE], rows))
         # PostgreSQL was asked first: a writer stores logs first and says so in PostgreSQL last,
         # so what is missed here is found by the next pass.
-        logs = _logs(mongo, (row for row in taken if row[_GATHERED]))
+        wanted = [row for row in taken if row[_GATHERED]]
+        logs = _audited_logs(postgres, mongo, wanted)
         tasks = [_batch_task(row, logs) for row in taken]
         last = len(rows) < min(left, PIECE)
         yield Piece(tasks, last)
@@ -120,7 +122,17 @@ def _rows(
         return connection.execute(query("evidence_of_batch"), parameters).fetchall()
 
 
-def _logs(mongo: MongoAdapter, rows: Iterator[_Row]) -> dict[UUID, LogCounts]:
+def _audited_logs(
+    postgres: PostgresAdapter, mongo: MongoAdapter, rows: Sequence[_Row]
+) -> dict[UUID, LogCounts]:
+    """The logs of these tasks, read only once the audit log says of whom."""
+    if not rows:
+        return {}
+    postgres.audit("logs read", [Act(agent_id, task_id) for task_id, agent_id, *_ in rows])
+    return _logs(mongo, rows)
+
+
+def _logs(mongo: MongoAdapter, rows: Iterable[_Row]) -> dict[UUID, LogCounts]:
     by_agent: dict[str, list[UUID]] = defaultdict(list)
     for task_id, agent_id, *_ in rows:
         by_agent[agent_id].append(task_id)

@@ -1,11 +1,14 @@
 """The three stores and their writer, opened when they are first used."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
 from typing import Protocol
 
 from agentruns.models import Health, StoredFile
+from storage.access.keys import is_an_agents
+from storage.acts import Act, What
 from storage.closing import Closable
 from storage.errors import StorageError
 from storage.minio import MinIOAdapter
@@ -45,8 +48,13 @@ class Stores(Closable):
 
     @cached_property
     def minio(self) -> MinIOAdapter:
-        """Screenshots and files of every agent, registered in PostgreSQL."""
-        return MinIOAdapter(postgres_adapter=self, settings=self.settings)
+        """Screenshots and files of every agent, registered and, when shown, audited in PostgreSQL.
+
+        An agent's key opens its own screenshots anyway, so what it signs is not audited.
+        """
+        url = self.settings.postgres_url
+        auditor = None if url and is_an_agents(url.get_secret_value()) else self
+        return MinIOAdapter(postgres_adapter=self, settings=self.settings, auditor=auditor)
 
     @cached_property
     def writer(self) -> RecordWriter:
@@ -56,6 +64,10 @@ class Stores(Closable):
     def register_binary_file(self, file: StoredFile, /) -> StoredFile:
         """Keep the row of an uploaded object; PostgreSQL is opened for it, not for the upload."""
         return self.postgres.register_binary_file(file)
+
+    def audit(self, what: What, acts: Sequence[Act], /) -> None:
+        """Note what is about to be done; PostgreSQL is opened for it."""
+        self.postgres.audit(what, acts)
 
     def health(self) -> list[Health]:
         """How each store is, all asked at once; never raises, and answers within two seconds."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from agentruns.models.values import Record
 from storage.access import AgentKey, Provisioning
 from storage.access.credentials import credentials_file, write_credentials
+from storage.access.postgres import DroppedRoles
 from tasks.retries import store_task
 
 
@@ -44,6 +45,13 @@ def retire() -> list[str]:
     """Take back the keys whose time is over; gives their ids."""
     with Provisioning() as access:
         return access.retire()
+
+
+@store_task
+def drop_roles() -> DroppedRoles:
+    """Drop the roles of keys that no store lets in any more."""
+    with Provisioning() as access:
+        return access.drop_roles()
 
 
 def _file(agent_id: str, folder: str | None) -> Path:

@@ -85,6 +85,31 @@ def rotate(
     return Answer(document, f"{agent_id} has a new key. {_where(place)}")
 
 
+def append_only(agent_id: AgentId, /, *, off: Flag = False, terminal: GivenTerminal) -> Answer:
+    """Let an agent that is known only add to its logs and files; --off lets it change them again.
+
+    It counts for the keys that the agent has, at once, and for those that it will get. Harmless
+    twice: what was cut off in the middle is finished.
+
+    Example: `agentruns agents append-only browser-1`
+
+    Args:
+        agent_id: Which agent.
+        off: Let it change and delete what it recorded.
+        terminal: Where to print.
+    """
+    # Late: the stores bring their drivers.
+    from storage.access import Provisioning
+
+    with terminal.working("Changing its rights"), Provisioning() as access:
+        keys = access.restrict(agent_id, append_only=not off)
+    may = "may change what it recorded" if off else "only adds to what it recorded"
+    return Answer(
+        {"agent_id": agent_id, "append_only": not off, "keys": keys},
+        f"{agent_id} {may} from now on.",
+    )
+
+
 def disable(agent_id: AgentId, /, *, terminal: GivenTerminal) -> Answer:
     """Shut an agent out of all three stores at once; what it recorded stays.
 

@@ -19,6 +19,8 @@ SIZES = {"M": 1024**2, "G": 1024**3, "T": 1024**4}
 MOST_SECONDS = 7 * 24 * 3600
 #: A year.
 MOST_HOURS = 365 * 24
+#: A century.
+MOST_DAYS = 36_500
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -117,6 +119,12 @@ def check_hours(_: Any, value: float) -> None:
         raise ValueError(f"Choose 0 to {MOST_HOURS} hours.")
 
 
+def check_days(_: Any, value: int) -> None:
+    """Refuse a term that is none, and one that nobody lives to see."""
+    if not 1 <= value <= MOST_DAYS:
+        raise ValueError(f"Choose 1 to {MOST_DAYS} days.")
+
+
 def check_size(_: Any, value: str | None) -> None:
     """Refuse what `bytes_of` cannot read, and what is too small for anything."""
     if (size := bytes_of(value)) is not None and size < LEAST_SIZE:
@@ -169,9 +177,11 @@ AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
 StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
 TaskId = Annotated[str, Parameter(validator=check_uuid)]
 MigrationId = Annotated[str, Parameter(validator=check_migration_id)]
+TaskIdFilter = Annotated[str | None, Parameter(validator=check_uuid)]
 TaskIdOption = Annotated[str | None, Parameter(validator=check_uuid)]
 Seconds = Annotated[float, Parameter(validator=check_seconds)]
 Hours = Annotated[float, Parameter(validator=check_hours)]
+Days = Annotated[int, Parameter(validator=check_days)]
 Size = Annotated[str | None, Parameter(validator=check_size)]
 PageLimit = Annotated[int, Parameter(validator=check_limit)]
 Attempts = Annotated[int, Parameter(validator=check_attempts)]

@@ -1,12 +1,10 @@
 """With which credentials the records of an agent go to the stores."""
 
-import re
 from pathlib import Path
 from threading import Lock
-from urllib.parse import urlsplit
 
 from storage.access.credentials import credentials_file, write_credentials
-from storage.access.keys import KEY_ID
+from storage.access.keys import is_an_agents
 from storage.access.provisioning import Provisioning
 from storage.errors import AccessDenied, NotLetInYet, StoreUnavailable
 from storage.settings import Settings, load_settings, settings_in
@@ -29,17 +27,12 @@ def settings_of(agent_id: str) -> Settings:
     if file.exists():
         return settings_in(file)
     own = load_settings()
-    if _is_an_agents(own):
+    if is_an_agents(own.required("postgres_url")):
         return own
     if own.provisions:
         with _ONE_AT_A_TIME:
             return settings_in(file) if file.exists() else _let_in(agent_id, own, file)
     raise AccessDenied(f"{agent_id} was not let in yet: run 'agentruns agents add {agent_id}'.")
-
-
-def _is_an_agents(own: Settings) -> bool:
-    user = urlsplit(own.required("postgres_url")).username or ""
-    return re.fullmatch(KEY_ID, user) is not None
 
 
 def _let_in(agent_id: str, own: Settings, file: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from agentruns.models import utcnow
 from agentruns.models.values import AgentId, Record, UtcTime
@@ -51,7 +52,7 @@ class Agent(Record):
 
 
 class AuditEntry(Record):
-    """One thing that was done to an agent or a key, as PostgreSQL itself noted it."""
+    """One thing that was done, as PostgreSQL itself noted it."""
 
     id: int
     at: UtcTime
@@ -61,4 +62,16 @@ class AuditEntry(Record):
     """Where it came from."""
     what: str
     agent_id: str | None
+    task_id: UUID | None = None
     details: dict[str, Any]
+    """For acts of components, what they said of it."""
+
+
+class EntriesOver(Record):
+    """What is due to be removed from the audit log."""
+
+    days: int
+    """For how long entries are kept."""
+    entries: int
+    """How many are older."""
+    oldest: UtcTime | None

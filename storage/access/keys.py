@@ -4,6 +4,7 @@ import re
 import secrets
 from hashlib import sha256
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
@@ -25,6 +26,11 @@ def checked_key_id(value: str) -> str:
     if not re.fullmatch(KEY_ID, value):
         raise ValueError(f"{value!r} is not the id of a key, such as key_0123456789abcdef")
     return value
+
+
+def is_an_agents(postgres_url: str) -> bool:
+    """Whether who connects like this is an agent, by one of its keys."""
+    return re.fullmatch(KEY_ID, urlsplit(postgres_url).username or "") is not None
 
 
 class AgentKey(BaseModel):

@@ -31,10 +31,18 @@ class MinioAccess:
     @retried
     def grant(self, key: AgentKey, *, append_only: bool = False) -> None:
         """Let this key to its agent's objects."""
-        template = "minio-agent-append-only" if append_only else "minio-agent"
-        policy = rights(template, key.agent_id)
+        policy = _rights_of(key.agent_id, append_only=append_only)
         secret = key.secret.get_secret_value()
         self._ensure(_policy(key.key_id), policy, key.minio_access_key, secret)
+
+    @retried
+    def change(self, agent_id: str, key_id: str, *, append_only: bool) -> None:
+        """Give a key other rights, from its next request on."""
+        policy = _policy(key_id)
+        with translated(self._address):
+            # A key that was cut off, or taken back, has no user here, and needs no policy.
+            if self._users(policy):
+                self._admin.policy_add(policy, policy=_rights_of(agent_id, append_only=append_only))
 
     @retried
     def ensure_frontend(self, access_key: str, secret: str) -> None:
@@ -67,6 +75,10 @@ class MinioAccess:
         for access_key in access_keys:
             with _missing_is_fine():
                 self._admin.user_remove(access_key)
+
+
+def _rights_of(agent_id: str, *, append_only: bool) -> dict[str, Any]:
+    return rights("minio-agent-append-only" if append_only else "minio-agent", agent_id)
 
 
 def _policy(key_id: str) -> str:

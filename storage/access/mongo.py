@@ -30,6 +30,10 @@ class _User(NamedTuple):
     defines: dict[str, list[dict[str, Any]]]
 
 
+def _agents_user(agent_id: str, *, append_only: bool) -> _User:
+    return _User(**rights("mongodb", agent_id)["agent-append-only" if append_only else "agent"])
+
+
 class MongoAccess(Closable):
     """Gives and takes rights on one cluster, as its administrator; all of it can be repeated."""
 
@@ -40,12 +44,18 @@ class MongoAccess(Closable):
     @retried
     def grant(self, key: AgentKey, *, append_only: bool = False) -> None:
         """Let this key into its agent's database, which has its indexes afterwards."""
-        kind = "agent-append-only" if append_only else "agent"
         with self._client() as client:
             # Here, because an append-only agent may not.
             ensure_indexes(client[PREFIX + key.agent_id])
-            user = _User(**rights("mongodb", key.agent_id)[kind])
+            user = _agents_user(key.agent_id, append_only=append_only)
             _ensure(client, user, key.key_id, key.secret.get_secret_value())
+
+    @retried
+    def change(self, agent_id: str, key_id: str, *, append_only: bool) -> None:
+        """Give a key other rights, on its open connections too; what it has running then ends."""
+        with self._client() as client:
+            user = _agents_user(agent_id, append_only=append_only)
+            _change(client[user.database], user, checked_key_id(key_id))
 
     @retried
     def ensure_evaluator(self, password: str) -> None:
@@ -79,9 +89,34 @@ class MongoAccess(Closable):
 
 def _ensure(client: MongoClient[Document], user: _User, name: str, password: str) -> None:
     database = client[user.database]
+    _define(database, user)
+    _created_or_updated(database, "User", name, _USER_THERE, pwd=password, roles=user.roles)
+
+
+def _define(database: Database[Document], user: _User) -> None:
     for role, privileges in user.defines.items():
         _created_or_updated(database, "Role", role, _ROLE_THERE, privileges=privileges, roles=[])
-    _created_or_updated(database, "User", name, _USER_THERE, pwd=password, roles=user.roles)
+
+
+def _change(database: Database[Document], user: _User, name: str) -> None:
+    _define(database, user)
+    with _missing_is_fine():
+        database.command("updateUser", name, roles=user.roles)
+        _end_sessions(database, name)
+
+
+def _end_sessions(database: Database[Document], name: str) -> None:
+    database.client.admin.command("killAllSessions", [{"user": name, "db": database.name}])
+
+
+@contextmanager
+def _missing_is_fine() -> Iterator[None]:
+    """Let pass that a user is not there: not yet, or no more."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code != _NO_SUCH_USER:
+            raise
 
 
 def _created_or_updated(
@@ -96,13 +131,9 @@ def _created_or_updated(
 
 
 def _shut_out(database: Database[Document], name: str) -> None:
-    try:
+    with _missing_is_fine():
         # In this order: sessions can be ended only of a user that is there, and one that still
         # had rights could begin new work between the two.
         database.command("updateUser", name, roles=[])
-        user = {"user": name, "db": database.name}
-        database.client.admin.command("killAllSessions", [user])
+        _end_sessions(database, name)
         database.command("dropUser", name)
-    except OperationFailure as error:
-        if error.code != _NO_SUCH_USER:
-            raise

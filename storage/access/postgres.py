@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg.rows import class_row
 
 from agentruns.models import Page
 from agentruns.models.values import Record
-from storage.access.agents import Agent, AuditEntry, KeyState
+from storage.access.agents import Agent, KeyState
 from storage.access.keys import AgentKey
 from storage.access.roles import role_of
 from storage.errors import RecordNotFound, StoreUnavailable
@@ -25,6 +25,15 @@ Kept = TypeVar("Kept", bound=Record)
 _SECONDS = 15.0
 #: The longest that one waits for another who works on the same agent, and between two looks.
 _TURN_SECONDS, _LOOK_SECONDS = 60.0, 0.2
+#: A thousand roles take some seconds.
+_DROP_SECONDS = 120.0
+
+
+class DroppedRoles(NamedTuple):
+    """Keys whose roles are gone from PostgreSQL, and those that left something elsewhere there."""
+
+    dropped: list[str]
+    kept: list[str]
 
 
 class PostgresAccess:
@@ -91,6 +100,20 @@ class PostgresAccess:
         """Note that no store lets a revoked key in any more."""
         self._call("retire_agent_key", key_id=key_id)
 
+    def set_append_only(self, agent_id: str, *, append_only: bool) -> None:
+        """Note whether an agent that is known may only add to what it recorded."""
+        self._call("set_append_only", agent_id=agent_id, append_only=append_only)
+
+    def drop_roles(self) -> DroppedRoles:
+        """Drop the roles of keys that no store lets in any more, at most 1,000."""
+        dropped: list[str] = []
+        kept: list[str] = []
+        with translated(), connect(self._url, _DROP_SECONDS, autocommit=True) as connection:
+            for (key_id,) in connection.execute(query("roles_to_drop")).fetchall():
+                ((gone,),) = connection.execute(query("drop_key_role"), {"key_id": key_id})
+                (dropped if gone else kept).append(key_id)
+        return DroppedRoles(dropped, kept)
+
     def find(self, agent_id: str) -> Agent | None:
         """One agent with its keys, if it is known."""
         found = self._agents(agent_id=agent_id, after=None, rows=1)
@@ -117,15 +140,6 @@ class PostgresAccess:
     def keys_to_retire(self, now: datetime) -> list[KeyState]:
         """Keys that are over and that some store may still let in, at most 1,000."""
         return self._rows(KeyState, "keys_to_retire", now=now)
-
-    def audit(self, limit: int, after: str | None, agent_id: str | None) -> Page[AuditEntry]:
-        """A page of what was done to agents and keys, newest first."""
-        if after is not None and not after.isdecimal():
-            raise ValueError("the cursor is unknown: pass the `next` of the page before, unchanged")
-        told = {"agent_id": agent_id, "after": after, "rows": checked_limit(limit) + 1}
-        found = self._rows(AuditEntry, "audit_page", **told)
-        page = tuple(found[:limit])
-        return Page(page, str(page[-1].id) if len(found) > limit else None)
 
     def _agents(self, **told: Any) -> list[Agent]:
         agents: list[Agent] = self._rows(Agent, "agents_page", **told)

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from agentruns.models import Page, utcnow
-from storage.access.agents import Agent, AuditEntry, KeyState
+from storage.access.agents import Agent, KeyState
 from storage.access.credentials import environment_of
 from storage.access.keys import AgentKey, new_key
 from storage.access.minio import MinioAccess
 from storage.access.mongo import MongoAccess
-from storage.access.postgres import PostgresAccess
+from storage.access.postgres import DroppedRoles, PostgresAccess
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
 from storage.errors import AccessDenied, RecordRejected, StorageError
@@ -56,7 +56,7 @@ class Provisioning(Closable):
             if append_only and not known.append_only:
                 raise AccessDenied(
                     f"{agent_id} has a key already that may change and delete its own data: "
-                    "--append-only counts only when an agent is let in."
+                    f"'agentruns agents append-only {agent_id}' takes that from it."
                 )
             return None
         if append_only is None:
@@ -80,6 +80,25 @@ class Provisioning(Closable):
                 self._revoked(old)
         return key
 
+    def restrict(self, agent_id: str, *, append_only: bool = True) -> list[str]:
+        """Make a known agent append-only in all three stores, or undo it; gives the keys concerned.
+
+        PostgreSQL calls an agent append-only only while all of its keys are: what was cut off in
+        the middle is finished by a repeat.
+
+        Raises:
+            RecordNotFound: when there is no such agent.
+        """
+        with self._postgres.turn(checked_agent_id(agent_id)):
+            keys = self._postgres.agent(agent_id).keys
+            concerned = [key.key_id for key in keys if not key.retired_at]
+            if not append_only:
+                self._postgres.set_append_only(agent_id, append_only=False)
+            self._change(agent_id, concerned, append_only=append_only)
+            if append_only:
+                self._postgres.set_append_only(agent_id, append_only=True)
+        return concerned
+
     def disable(self, agent_id: str) -> list[str]:
         """Shut an agent out of all three stores at once; gives the keys that stopped.
 
@@ -97,6 +116,10 @@ class Provisioning(Closable):
         """Take back the keys whose time is over, and those of disabled agents."""
         return self._revoked(self._postgres.keys_to_retire(now or utcnow()))
 
+    def drop_roles(self) -> DroppedRoles:
+        """Drop from PostgreSQL the roles of keys that no store lets in any more."""
+        return self._postgres.drop_roles()
+
     def agents(self, limit: int = 100, after: str | None = None) -> Page[Agent]:
         """A page of the agents, by id, each with its keys."""
         return self._postgres.agents(limit, after)
@@ -108,12 +131,6 @@ class Provisioning(Closable):
             RecordNotFound: when there is no such agent.
         """
         return self._postgres.agent(checked_agent_id(agent_id))
-
-    def audit(
-        self, limit: int = 100, after: str | None = None, agent_id: str | None = None
-    ) -> Page[AuditEntry]:
-        """A page of who let whom in and out, newest first, of all agents or one."""
-        return self._postgres.audit(limit, after, agent_id)
 
     def environment_of(self, key: AgentKey) -> dict[str, str]:
         """What a process sets to be this agent."""
@@ -148,6 +165,12 @@ class Provisioning(Closable):
         if keep:
             keep(key)
         self._postgres.complete(key.key_id)
+
+    def _change(self, agent_id: str, key_ids: Iterable[str], *, append_only: bool) -> None:
+        with MongoAccess(self._cluster_of(agent_id)) as mongo:
+            for key_id in key_ids:
+                mongo.change(agent_id, key_id, append_only=append_only)
+                self._minio.change(agent_id, key_id, append_only=append_only)
 
     def _end(self, keys: Iterable[KeyState], until: datetime) -> None:
         """Let keys end then; one that ends earlier gains nothing."""

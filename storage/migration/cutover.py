@@ -49,6 +49,7 @@ def cut_over(
         if reasons:
             return CutOver(reasons, None)
         digest = manifest_digest(store.manifest(migration_id))
+        store.audit_cutover(migration, by=by, manifest_sha256=digest)
         store.note_cutover(migration_id, by, digest)
         return CutOver([], digest)
 
@@ -78,6 +79,7 @@ def remove_source(store: MigrationStore, migration_id: UUID) -> Removed:
             raise RecordRejected(
                 "The manifest is not the one that was signed off: cut over again, then remove."
             )
+        store.audit_cutover(migration, moved_to=str(trash)[:1000])
         moved = 0
         for name in _movable(source, store.manifest(migration_id)):
             _move(source, trash, name)

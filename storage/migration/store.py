@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 
 from agentruns.models import Page, imported_id
+from storage.acts import Act
 from storage.errors import MigrationRunning, RecordNotFound
 from storage.migration.inventory import take_inventory
 from storage.migration.models import (
@@ -180,9 +181,13 @@ class MigrationStore:
     @retried
     def note_cutover(self, migration_id: UUID, by: str, manifest_sha256: str) -> None:
         """Sign a migration off."""
-        self._run(
-            "note_cutover", {"id": migration_id, "by": by, "manifest_sha256": manifest_sha256}
-        )
+        told = {"id": migration_id, "by": by, "manifest_sha256": manifest_sha256}
+        self._run("note_cutover", told)
+
+    def audit_cutover(self, migration: Migration, **details: str) -> None:
+        """Have the audit log know of a cutover before it happens."""
+        told = {"migration_id": str(migration.id), "source": migration.source[:1000], **details}
+        self._postgres.audit("source cut over", [Act(migration.agent_id, details=told)])
 
     def manifest(self, migration_id: UUID) -> Iterator[ManifestFile]:
         """Every path of the manifest, in the order of their bytes."""

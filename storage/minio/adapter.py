@@ -12,6 +12,7 @@ from uuid import UUID
 from minio import Minio
 
 from agentruns.models import Bucket, Health, StoredFile, Upload
+from storage.acts import Auditor
 from storage.arguments import checked_agent_id, checked_path
 from storage.closing import Closable
 from storage.errors import StorageError
@@ -31,6 +32,7 @@ from storage.minio.objects import (
     response_headers,
 )
 from storage.minio.probing import probe
+from storage.minio.signing import signature
 from storage.retries import retried
 from storage.settings import Settings, load_settings
 
@@ -55,11 +57,13 @@ class MinIOAdapter(Closable):
         postgres_adapter: Registry | None = None,
         *,
         settings: Settings | None = None,
+        auditor: Auditor | None = None,
     ) -> None:
         self._settings = settings or load_settings()
         # Not `or`: a hostile empty id must be refused, not become another agent.
         self._agent_id = self._settings.agent_id if agent_id is None else agent_id
         self._registry = postgres_adapter
+        self._auditor = auditor
         self._address = self._settings.required("minio_endpoint")
 
     def upload_screenshot(
@@ -175,13 +179,20 @@ class MinIOAdapter(Closable):
 
         The object is shown as `content_type`, from its row, when that is an image's; without a row,
         as the image that its name tells; else it is downloaded. A frontend's key, which signs where
-        one is set, opens screenshots only.
+        one is set, opens screenshots only. With an auditor, no address is given that it has not
+        noted.
+
+        Raises:
+            StorageError: what the auditor has to say against it.
         """
         if not 1 <= expires_seconds <= _WEEK:
             raise ValueError(f"expires_seconds must be between 1 and {_WEEK}, a week")
+        bucket, path = Bucket(bucket), checked_path(path)
+        if self._auditor:
+            self._auditor.audit("address signed", [signature(bucket, path, expires_seconds)])
         return self._signer.presigned_get_object(
-            Bucket(bucket).value,
-            checked_path(path),
+            bucket.value,
+            path,
             expires=timedelta(seconds=expires_seconds),
             response_headers=dict(response_headers(path, content_type)),
         )

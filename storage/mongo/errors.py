@@ -26,7 +26,7 @@ from storage.errors import (
 #: Unauthorized, AuthenticationFailed, and what hosted clusters answer instead.
 DENIED = frozenset({13, 18, 8000})
 #: Shutting down, out of disk space, interrupted: the server will get over it, or be helped.
-PASSING = frozenset({91, 262, 11600, 11602, 14031})
+PASSING = frozenset({91, 262, 11600, 11601, 11602, 14031})
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from agentruns.models import (
     AgentTask,
     Bucket,
@@ -17,6 +19,7 @@ from agentruns.models import (
     StoredFile,
     utcnow,
 )
+from storage.acts import Act, What
 from storage.closing import Closable
 from storage.errors import RecordNotFound, RecordRejected
 from storage.health import timed_health
@@ -221,6 +224,19 @@ class PostgresAdapter(Closable):
         with self.connection() as connection:
             connection.execute(query("lock_tasks"), given)
             connection.execute(query("heartbeat_tasks"), given)
+
+    @retried
+    def audit(self, what: What, acts: Sequence[Act], /) -> None:
+        """Note in the audit log what is about to be done, each time one entry, all at once.
+
+        Raises:
+            AccessDenied: when it is not an act of our role.
+        """
+        told = {"what": what, "entries": to_json([act.entry() for act in acts]).decode()}
+        with self.connection() as connection:
+            # A frontend's transactions read only, unless they begin like this.
+            connection.execute("SET TRANSACTION READ WRITE")
+            connection.execute(query("audit"), told)
 
     def connection(self, seconds: float | None = None) -> AbstractContextManager[PgConnection]:
         """One transaction on a connection that raises our errors and ends within `seconds`."""

@@ -34,6 +34,7 @@ NAMES = [
     "check-health/every-5-minutes",
     "deliver-spools/every-5-minutes",
     "retire-keys/every-5-minutes",
+    "prune-audit/nightly",
     "provision-agent/on-demand",
     RECORDING,
     "migrate-trajectories/on-demand",
@@ -72,7 +73,8 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         assert deployment.work_pool_name == "agentruns"
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
-    assert list(crons.values()) == [["*/15 * * * *"], often, often, often, [], [], []]
+    crons_of = [["*/15 * * * *"], often, often, often, ["17 3 * * *"], [], [], []]
+    assert list(crons.values()) == crons_of
 
 
 @pytest.mark.slow

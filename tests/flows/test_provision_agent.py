@@ -3,14 +3,16 @@
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from agentruns.models import utcnow
 from flows.provision_agent import provision_agent
+from flows.prune_audit import prune_audit
 from flows.retire_keys import retire_keys
-from storage.access import Provisioning
+from storage.access import AuditLog, Provisioning
 from storage.settings import Settings, settings_in
 from storage.stores import Stores
 
@@ -37,9 +39,23 @@ def test_a_rotated_key_is_taken_back_when_its_time_is_over(
 
     with Provisioning(settings) as access:
         keys = {key.key_id: key for key in access.agent(agent_id).keys}
+        assert access.drop_roles() == ([], [])
     assert keys[str(old.key_id)].retired_at
     assert keys[str(new.key_id)].state(utcnow()) == "valid"
     assert retire_keys() == []
+
+
+def test_what_the_audit_log_need_not_keep_any_more_goes(settings: Settings, agent_id: str) -> None:
+    log = AuditLog(settings.required("postgres_url"))
+    with Provisioning(settings) as access:
+        access.add(agent_id)
+    assert prune_audit() == 0
+    with psycopg.connect(settings.required("postgres_owner_url")) as owner:
+        owner.execute("UPDATE audit_log SET at = at - interval '401 days'")
+
+    assert prune_audit() == 3
+
+    assert [entry.what for entry in log.page()] == ["audit pruned"]
 
 
 def test_nothing_secret_is_kept_by_prefect(

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from apps.stack import Stack
 from storage.settings import Settings
-from tests.integration.test_cli import Run, own_spool, run
+from tests.integration.test_cli import Run, own_spool, prefect, run
 
-__all__ = ["own_spool", "run"]  # fixtures of other files
+__all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs"
 
@@ -20,7 +21,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
-    run: Run, settings: Settings, agent_id: str, source: Path, tmp_path: Path
+    run: Run, prefect: Stack, settings: Settings, agent_id: str, source: Path, tmp_path: Path
 ) -> None:
     listed = run("migrate", "inventory", str(source), "--agent", agent_id, "--json")
     assert listed.code == 0
@@ -59,7 +60,7 @@ def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
     assert not source.exists()
 
 
-def test_bad_input_is_told(run: Run, agent_id: str, tmp_path: Path) -> None:
+def test_bad_input_is_told(run: Run, prefect: Stack, agent_id: str, tmp_path: Path) -> None:
     nowhere = run("migrate", "run", str(tmp_path / "nowhere"), "--agent", agent_id)
     assert (nowhere.code, "is no folder" in nowhere.err) == (2, True)
     unknown = run("migrate", "show", "3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22")

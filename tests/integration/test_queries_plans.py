@@ -26,7 +26,7 @@ ROWS = 200_000
 FEW = ROWS // 20
 
 BIG = {
-    *("tasks", "task_progress", "evaluations", "binary_file_metadata"),
+    *("tasks", "task_progress", "evaluations", "binary_file_metadata", "audit_log"),
     *("migration_items", "migration_files", "migration_problems", "migration_differences"),
 }
 
@@ -85,6 +85,11 @@ SELECT md5('item' || n)::uuid, 0, 'a', 'broken' FROM generate_series(1, 200000) 
 
 INSERT INTO migration_differences (item_id, number, path, difference)
 SELECT md5('item' || n)::uuid, 0, 'a', 'missing' FROM generate_series(1, 200000) AS n;
+INSERT INTO audit_log (at, who, what, agent_id, task_id)
+SELECT timestamptz '2026-01-01Z' + n * interval '1 minute', 'agentruns_evaluator',
+    CASE WHEN n % 1000 = 0 THEN 'key made' ELSE 'logs read' END,
+    'agent' || n % 100, md5('task' || n)::uuid
+FROM generate_series(1, 200000) AS n;
 """
 
 
@@ -187,10 +192,19 @@ CASES = {
     "keys_of_agents": [{"agent_ids": [f"agent{number}" for number in range(100)]}],
     "keys_to_retire": [{"now": utcnow()}],
     "is_key_over": [{}],
+    "roles_to_drop": [{}],
     "audit_page": [
-        {"agent_id": agent, "after": after, "rows": 101}
-        for agent, after in product([None, "agent7"], [None, 7])
+        {"agent_id": agent, "task_id": task, "what": what, "since": since, "rows": 101} | after
+        for agent, task, what, since, after in product(
+            [None, "agent7"],
+            [None, TASK],
+            [None, "key made", "logs read"],
+            [None, LATE],
+            [{"after_at": None, "after_id": None}, {"after_at": MIDDLE["after_at"], "after_id": 7}],
+        )
     ],
+    "audit_term": [{}],
+    "audit_over": [{"now": datetime(2027, 2, 20, tzinfo=UTC), "days": 400}],
 }
 #: The ids that `FILL` gives to a migration and to one of its items.
 MIGRATION = {"migration_id": UUID(hashlib.md5(b"migration7", usedforsecurity=False).hexdigest())}
@@ -247,12 +261,15 @@ CASES |= MIGRATING
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
     *("revoke_agent_key", "retire_agent_key", "disable_agent", "set_component_password"),
-    "take_turn",
+    *("set_append_only", "drop_key_role", "audit", "prune_audit", "take_turn"),
+    # The owner's, on a table of one row.
+    "keep_audit",
 }
 #: What an agent may not do at all.
 OTHERS = {
     *("insert_evaluation", "merge_evaluations", "store_verdicts", "store_new_verdicts"),
-    *("open_pass", "count_batch", "close_pass", "hold_the_pass", "audit_page"),
+    *("open_pass", "count_batch", "close_pass", "hold_the_pass", "roles_to_drop"),
+    *("audit_page", "audit_term", "audit_over"),
     *MIGRATING,
 }
 

@@ -70,11 +70,19 @@ WHERE k.retired_at IS NULL
 ORDER BY k.key_id
 LIMIT 1000;
 
--- name: audit_page
--- What was done to agents and their keys, newest first.
-SELECT id, at, who, address::text, what, agent_id, details
-FROM audit_log
-WHERE (:agent_id::text IS NULL OR agent_id = :agent_id)
-    AND (:after::bigint IS NULL OR id < :after)
-ORDER BY id DESC
-LIMIT :rows;
+-- name: set_append_only
+-- Note whether an agent may only add to what it recorded.
+SELECT set_append_only(:agent_id::text, :append_only::boolean);
+
+-- name: roles_to_drop
+-- Keys that no store lets in any more and that still are roles.
+SELECT k.key_id
+FROM pg_roles AS r
+JOIN agent_keys AS k ON k.key_id = r.rolname::text
+WHERE k.retired_at IS NOT NULL
+ORDER BY k.key_id
+LIMIT 1000;
+
+-- name: drop_key_role
+-- Drop the role of a retired key; gives whether it is gone.
+SELECT drop_key_role(:key_id::text);
