@@ -55,7 +55,8 @@ CREATE INDEX migration_items_of_task ON migration_items USING gin (task_ids);
 CREATE TABLE migration_files (
     migration_id uuid NOT NULL REFERENCES migrations,
     path bytea NOT NULL,
-    item_id uuid REFERENCES migration_items,
+    -- Of the same statement as its item, so that nothing has to look it up a million times.
+    item_id uuid,
     size_bytes bigint NOT NULL,
     modified_ns bigint NOT NULL,
     decision text NOT NULL CHECK (decision IN ('import', 'archive', 'ignore')),
