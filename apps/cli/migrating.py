@@ -216,6 +216,30 @@ def show(migration: MigrationId, *, terminal: GivenTerminal) -> Answer:
     return _answer(_result(migration), ExitCode.GOOD)
 
 
+def report(
+    migration: MigrationId, *, to: Annotated[Path, Parameter(name="--to")], terminal: GivenTerminal
+) -> Answer:
+    """Write a page that anybody can read: what was found, imported, quarantined and verified.
+
+    Example: `agentruns migrate report 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22 --to migration.html`
+
+    Args:
+        migration: Which, as 'agentruns migrate list' prints it.
+        to: The file to write, over an older one if need be.
+        terminal: Where to print.
+    """
+    from uuid import UUID
+
+    from apps.cli.migration_page import as_page
+    from storage.migration import MigrationStore
+    from storage.stores import shared_stores
+
+    known = MigrationStore(shared_stores().postgres).get(UUID(migration))
+    result = _result(migration, 1000)
+    to.write_text(as_page(result, known), encoding="utf-8")
+    return Answer({"report": str(to), **result.model_dump(mode="json")}, f"Written to {to}.")
+
+
 def quarantine(
     migration: MigrationId, *, limit: PageLimit = 100, terminal: GivenTerminal
 ) -> Answer:

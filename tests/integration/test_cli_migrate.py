@@ -55,6 +55,12 @@ def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
     rebuilt = run("migrate", "rebuild", task, "--to", str(tmp_path / "again"), "--json").json()
     assert rebuilt["files"] == rebuilt["equal"] + len(rebuilt["redacted"])
 
+    page = tmp_path / "migration.html"
+    assert run("migrate", "report", key, "--to", str(page), "--json").json()["report"] == str(page)
+    told = page.read_text()
+    assert signed["manifest_sha256"] in told
+    assert "http" not in told  # it loads nothing from anywhere
+
     removed = run("migrate", "cutover", key, "--remove-source", "--yes", "--json").json()["removed"]
     assert removed["moved"] == sum(path.is_file() for path in RUNS.rglob("*"))
     assert not source.exists()
