@@ -9,7 +9,7 @@ from agentruns.cleaning import clean_text, printable
 from agentruns.models import imported_id
 from agentruns.trajectories.cua.folder import METADATA, Folder
 from agentruns.trajectories.cua.folder_run import FolderRun
-from agentruns.trajectories.cua.time import Moment, from_folder, from_ticks
+from agentruns.trajectories.cua.time import from_folder, from_ticks
 from agentruns.trajectories.files import (
     LARGEST,
     Unreadable,
@@ -19,6 +19,7 @@ from agentruns.trajectories.files import (
     read_without_long_texts,
 )
 from agentruns.trajectories.reader import Problem
+from agentruns.trajectories.times import Moment
 
 
 class Metadata(NamedTuple):

@@ -5,20 +5,14 @@ from typing import Any, NamedTuple
 
 from agentruns.cleaning import Picture, clean_json, printable, take_pixels
 from agentruns.models import AnyRecord, ProgressUpdate
-from agentruns.trajectories.cua.actions import (
-    action_of,
-    as_list,
-    as_object,
-    describe,
-    error_in,
-    unpacked,
-)
+from agentruns.trajectories.cua.actions import action_of, describe, error_in
 from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.errors import error_entry
 from agentruns.trajectories.cua.folder_run import FolderRun
 from agentruns.trajectories.cua.run import Run
 from agentruns.trajectories.files import Unreadable, parse_object, read_content
 from agentruns.trajectories.reader import Problem, Records
+from agentruns.trajectories.values import as_list, as_object, unpacked
 
 
 class Call(NamedTuple):
@@ -101,7 +95,7 @@ def _pictures(run: Run, artifact: Artifact, pictures: list[Picture]) -> Iterator
         primary = not run.is_pictured(artifact) and run.pictured_inline != artifact.turn
         about = {"step": run.calls, "kind": "after", "primary": primary}
         run.pictured_inline = artifact.turn
-        yield from run.inline_uploads(artifact, [picture], about)
+        yield from run.inline_uploads(artifact.path, [picture], about)
 
 
 def _errors(run: Run, artifact: Artifact, call: Call) -> Iterator[AnyRecord]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from agentruns.models import ProgressUpdate
-from agentruns.trajectories.cua.actions import as_object, text_of
 from agentruns.trajectories.cua.folder import METADATA
 from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.values import as_object, text_of
 
 
 def end_step(

@@ -12,8 +12,9 @@ from agentruns.models import imported_id
 from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.folder import Folder
 from agentruns.trajectories.cua.run import Run
-from agentruns.trajectories.cua.time import Moment, from_ticks
+from agentruns.trajectories.cua.time import from_ticks
 from agentruns.trajectories.reader import Problem
+from agentruns.trajectories.times import Moment
 
 
 @dataclass(slots=True, kw_only=True)

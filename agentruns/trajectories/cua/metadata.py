@@ -5,19 +5,16 @@ from typing import Any
 
 from agentruns.cleaning import clip_text, printable
 from agentruns.models import AgentTask, AnyRecord, Level, Status
-from agentruns.trajectories.cua.actions import as_list, as_object, text_of
-from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.ending import end_step
 from agentruns.trajectories.cua.errors import call_errors
-from agentruns.trajectories.cua.fitting import Document
 from agentruns.trajectories.cua.folder import METADATA
 from agentruns.trajectories.cua.folder_run import FolderRun
 from agentruns.trajectories.cua.run import Run
 from agentruns.trajectories.cua.time import from_ticks
+from agentruns.trajectories.fitting import Document
 from agentruns.trajectories.reader import Records
+from agentruns.trajectories.values import as_list, as_object, text_of
 
-#: Where pictures of metadata.json come from, as if it were the file before the first.
-SOURCE = Artifact(-1, METADATA, "metadata", "json")
 MESSAGE = {"kind": "message", "primary": False}
 HISTORY = {"kind": "history", "primary": False}
 
@@ -87,7 +84,7 @@ def task_of(run: FolderRun, metadata: dict[str, Any], about: Document, status: S
 
 def message_pictures(run: Run, about: Document) -> Iterator[AnyRecord]:
     """The pictures that the user handed to the agent."""
-    yield from run.inline_uploads(SOURCE, about.pictures, MESSAGE)
+    yield from run.inline_uploads(METADATA, about.pictures, MESSAGE)
 
 
 def balance(run: FolderRun, metadata: dict[str, Any], sha256: str) -> Records:
@@ -97,7 +94,7 @@ def balance(run: FolderRun, metadata: dict[str, Any], sha256: str) -> Records:
     yield from call_errors(run, items, METADATA)
     for picture in run.storable({"new_items": items}).pictures:
         if bytes.fromhex(picture.sha256) not in run.pictures:
-            yield from run.inline_uploads(SOURCE, [picture], HISTORY)
+            yield from run.inline_uploads(METADATA, [picture], HISTORY)
     if metadata.get("status") == "completed":
         yield end_step(run, metadata, items, sha256)
 
