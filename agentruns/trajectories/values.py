@@ -5,6 +5,8 @@ import json
 import warnings
 from typing import Any
 
+from agentruns.cleaning import clean_json
+
 #: Longer literals are left as text: parsing one costs a hundred times its size.
 LONGEST_LITERAL = 100_000
 
@@ -22,6 +24,11 @@ def as_list(value: Any) -> list[Any]:
 def as_text(value: Any) -> str:
     """The value if it is text, else an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def in_words(value: Any) -> str:
+    """Text as it is, other JSON as it would be written."""
+    return value if isinstance(value, str) else json.dumps(clean_json(value))
 
 
 def unpacked(text: Any) -> Any:

@@ -49,7 +49,7 @@ def _describe_other(kind: str, action: dict[str, Any]) -> str:
 
 def _describe_pointing(kind: str, action: dict[str, Any]) -> str:
     button = action.get("button")
-    which = f"{button} " if button not in {None, "left"} else ""
+    which = f"{button} " if button not in (None, "left") else ""
     return f"{which}{kind} ({action['x']}, {action['y']})"
 
 

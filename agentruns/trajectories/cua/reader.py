@@ -1,6 +1,5 @@
 """Runs that cua-agent's TrajectorySaverCallback leaves on disk."""
 
-import stat
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from itertools import chain
@@ -33,6 +32,7 @@ from agentruns.trajectories.files import (
     Unreadable,
     read_content,
 )
+from agentruns.trajectories.listing import folder_items, is_folder, names_in
 from agentruns.trajectories.reader import Problem, Records
 from agentruns.trajectories.walking import walk
 
@@ -44,23 +44,16 @@ class CuaReader:
 
     def recognise(self, path: Path) -> bool:
         """Tell whether the folder holds a run: a turn folder, or metadata that names a run."""
-        if not _is_folder(path):
+        if not is_folder(path):
             return False
-        if METADATA in _names(path) and load_metadata(path).document.get("trajectory_id"):
+        if METADATA in names_in(path) and load_metadata(path).document.get("trajectory_id"):
             return True
         # Other formats have turn folders too, but no numbered files in them.
-        return any(map(ARTIFACT.match, chain.from_iterable(map(_names, _turns(path)))))
+        return any(map(ARTIFACT.match, chain.from_iterable(map(names_in, _turns(path)))))
 
     def items(self, folder: Path) -> Iterator[Path]:
         """Every run in the folder, itself included, in order of paths; no link is followed."""
-        waiting = [folder]
-        while waiting:
-            here = waiting.pop()
-            if self.recognise(here):
-                yield here
-            else:
-                inner = (here / name for name in sorted(_names(here), reverse=True))
-                waiting.extend(path for path in inner if _is_folder(path))
+        return folder_items(folder, self.recognise)
 
     def files(self, item: Path) -> Iterator[Path]:
         """Everything below the folder."""
@@ -158,19 +151,5 @@ def _closing(run: FolderRun, *, is_known: bool) -> Records:
 
 
 def _turns(folder: Path) -> list[Path]:
-    turns = [folder / name for name in _names(folder) if TURN.match(name)]
-    return [turn for turn in turns if _is_folder(turn)]
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()] if _is_folder(folder) else []
-    except OSError:
-        return []
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except (OSError, ValueError):
-        return False
+    turns = [folder / name for name in names_in(folder) if TURN.match(name)]
+    return [turn for turn in turns if is_folder(turn)]
