@@ -74,10 +74,12 @@ class ForeignRun(ABC):
         """A whole picture on its way to the bucket of screenshots."""
         sha256 = hashlib.sha256(content).hexdigest()
         self.pictures.add(bytes.fromhex(sha256))
+        # One file may show several parts of a run; those who number their parts say so.
+        part = (str(about["of"]),) if "of" in about else ()
         kind = picture_kind(content)
         extension, content_type = (kind.extension, kind.content_type) if kind else ("", "unknown")
         file = StoredFile(
-            id=self.id("file", path, str(about.get("name")), sha256),
+            id=self.id("file", path, str(about.get("name")), sha256, *part),
             agent_id=self.agent_id,
             task_id=self.task_id,
             bucket=Bucket.SCREENSHOTS,

@@ -43,20 +43,22 @@ def picture_records(
     """The pictures of a step; none is fetched, and none outside the item's folder is opened."""
     for place, part in enumerate(parts_in(step)):
         if where := image_of(part):
-            yield from guarded(path, _picture(run, where, {**about, "part": place}, path))
+            yield from guarded(
+                path, _picture(run, where, {**about, "of": f"{about['of']}/{place}"}, path)
+            )
 
 
 def _picture(run: ItemRun, where: str, about: dict[str, Any], path: str) -> Records:
     if where.startswith("data:"):
         pictures: list[Picture] = []
-        take_pixels({f"part {about['part']}": where}, pictures.append)
+        take_pixels({"part": where}, pictures.append)
         yield from run.inline_uploads(path, pictures, about)
         if not pictures:
             yield Problem(path, None, "A data URL holds no picture.")
     elif "://" in where:
         yield Problem(path, None, "A picture has a URL, and none is ever fetched.")
     elif found := inside(run.folder, where):
-        yield run.picture(found, about)
+        yield from run.pictures_of(found, about)
     else:
         reason = "A picture's path leads nowhere, or out of the trajectory's folder."
         yield Problem(path, None, reason)

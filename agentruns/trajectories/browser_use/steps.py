@@ -34,7 +34,7 @@ def step_records(run: ItemRun, path: str, part: Part) -> Records:
     yield from _said(run, step, number, source)
     yield from _step(run, step, number, source)
     yield from _results(run, step, number, source)
-    yield from guarded(path, _screenshot(run, step, number, path), part.offset)
+    yield from guarded(path, _screenshot(run, step, number, source), part.offset)
 
 
 def moment_of(step: dict[str, Any], name: str) -> Moment | None:
@@ -118,8 +118,11 @@ def _results(run: ItemRun, step: dict[str, Any], number: int, source: tuple[str,
             yield run.remember(kept, {"kind": "long_term_memory", **about}, *source, str(place))
 
 
-def _screenshot(run: ItemRun, step: dict[str, Any], number: int, path: str) -> Records:
-    about = {"step": number, "kind": "before", "primary": True}
+def _screenshot(
+    run: ItemRun, step: dict[str, Any], number: int, source: tuple[str, str]
+) -> Records:
+    path, place = source
+    about = {"step": number, "kind": "before", "primary": True, "of": place}
     inline = as_object(step.get("state")).get("screenshot")
     pictures: list[Picture] = []
     if inline:

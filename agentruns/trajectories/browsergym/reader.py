@@ -110,6 +110,8 @@ class _Known:
         for name in names:
             if found := PICTURE.match(name):
                 self.pictures.setdefault(int(found["number"]), []).append(name)
+        for pictures in self.pictures.values():
+            pictures.sort(key=lambda name: "_som_" in name)
         self.pickles = [name for name in names if PICKLE.match(name)]
         self.summary = self._summary()
         self.steps = tape_actions(self.item) if TAPE in names else {}
