@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from agentruns.cleaning import clean_json, clip_text, picture_fault, printable
+from agentruns.cleaning import Picture, clean_json, clip_text, picture_fault, printable
 from agentruns.models import (
     AgentTask,
     AnyRecord,
@@ -25,6 +25,7 @@ from agentruns.models import (
     imported_id,
 )
 from agentruns.trajectories.files import Unreadable, read_content
+from agentruns.trajectories.fitting import Document
 from agentruns.trajectories.foreign_run import ForeignRun
 from agentruns.trajectories.reader import Problem, Records
 from agentruns.trajectories.times import EARLIEST, Moment
@@ -112,7 +113,7 @@ class ItemRun(ForeignRun):
             timestamp=self.moment.time,
         )
         about = {"step": number, "kind": "other", "primary": False, "of": "/".join(source)[:300]}
-        yield from self.inline_uploads(path, kept.pictures, about)
+        yield from self.inline_uploads(path, self._unseen(kept), about)
 
     def entry(
         self, level: Level, said: str, data: dict[str, Any], path: str, *source: str
@@ -121,7 +122,11 @@ class ItemRun(ForeignRun):
         kept = self.storable({**data, **self.origin(path)})
         yield self.log(level, said, kept, path, *source)
         about = {"kind": "message", "primary": False, "of": "/".join(source)[:300]}
-        yield from self.inline_uploads(path, kept.pictures, about)
+        yield from self.inline_uploads(path, self._unseen(kept), about)
+
+    def _unseen(self, document: Document) -> list[Picture]:
+        """The pictures that were not told before: some tools repeat all messages in each step."""
+        return [p for p in document.pictures if bytes.fromhex(p.sha256) not in self.pictures]
 
     def remember(self, content: str, data: dict[str, Any], path: str, *source: str) -> Memory:
         """What the agent wants to know later."""

@@ -14,7 +14,7 @@ from agentruns.models import (
     new_id,
 )
 from agentruns.trajectories import OsworldReader, find_reader
-from tests.unit.cua_folders import png
+from tests.unit.cua_folders import data_url, png
 from tests.unit.foreign_runs import ids, of, osworld, osworld_line, read, reasons
 
 READER = OsworldReader()
@@ -236,3 +236,12 @@ def test_reading_on_skips_the_lines_read_before(tmp_path):
     assert [step.step for step in of(ProgressUpdate, rest)] == [3]
     assert of(AgentTask, rest) == []
     assert set(ids(rest)) <= set(ids(read(READER, item, task_id=task_id)))
+
+
+def test_pictures_that_every_line_repeats_are_kept_once(tmp_path):
+    seen = [
+        {"role": "user", "content": [{"image_url": {"url": data_url(png(70 + n))}} for n in (1, 2)]}
+    ]
+    lines = [osworld_line(n, messages=seen, screenshot_file=None) for n in (1, 2, 3)]
+    uploads = of(Upload, read(READER, osworld(tmp_path, lines)))
+    assert [upload.content for upload in uploads] == [png(71), png(72)]
