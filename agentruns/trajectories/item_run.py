@@ -75,7 +75,7 @@ class ItemRun(ForeignRun):
         kept = self.storable(about)
         if is_known:
             said = f"read from {self.format}: {beginning.status}"
-            yield self.log(Level.INFO, said, kept, "note", beginning.digest)
+            yield self.log(Level.INFO, said, kept, "note", beginning.digest, beginning.status)
         else:
             yield self._task(beginning, kept.data)
         yield from self.inline_uploads(".", kept.pictures, {"kind": "message", "primary": False})
