@@ -55,11 +55,16 @@ def call_of(document: dict[str, Any]) -> Call:
     return Call(item, [{**o, "output": unpacked(o.get("output"))} for o in outputs], pictures)
 
 
-def call_records(run: Run, artifact: Artifact, call: Call, sha256: str = "") -> Iterator[AnyRecord]:
-    """The step that `run.calls` counts, its pictures and its errors."""
+def call_records(
+    run: Run, artifact: Artifact, call: Call, sha256: str = "", *part: str
+) -> Iterator[AnyRecord]:
+    """The step that `run.calls` counts, its pictures and its errors.
+
+    `part` tells several calls of one file apart.
+    """
     kept = run.storable(_step_data(run, call) | run.origin(artifact.path, sha256))
     yield ProgressUpdate(
-        id=run.id("step", artifact.path, sha256),
+        id=run.id("step", artifact.path, sha256, *part),
         task_id=run.task_id,
         agent_id=run.agent_id,
         step=run.calls,

@@ -37,7 +37,7 @@ def list_folder(root: Path) -> Folder:
         _place(root, entry, folder)
     folder.artifacts.sort()
     folder.loose.sort()
-    _count_steps(folder)
+    count_steps(folder)
     return folder
 
 
@@ -88,7 +88,8 @@ def _refusal(mode: int) -> str | None:
     return "Not a regular file, so it was not read."
 
 
-def _count_steps(folder: Folder) -> None:
+def count_steps(folder: Folder) -> None:
+    """Give each turn or group the step that its files belong to."""
     calls = 0
     for artifact in folder.artifacts:
         if artifact.type == "png":

@@ -18,6 +18,7 @@ from agentruns.cleaning import (
 from agentruns.models import Bucket, Level, LogEntry, StoredFile, Upload, object_path
 from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.fitting import Document, plain, storable
+from agentruns.trajectories.cua.folder import METADATA
 from agentruns.trajectories.cua.time import Moment
 
 #: More model answers than are ever open at once.
@@ -54,6 +55,8 @@ class Run(ABC):
 
     patterns: SecretPatterns = field(default_factory=SecretPatterns)
     """What else is a secret, as only the user knows."""
+    metadata_path: str = METADATA
+    """The file that tells of the run as a whole; nothing when there is none."""
 
     @abstractmethod
     def id(self, *source: str) -> UUID:
