@@ -39,7 +39,7 @@ def read_call(run: FolderRun, artifact: Artifact) -> Records:
     call = call_of(document)
     yield from call_records(run, artifact, call, content.sha256)
     if not call.pictures and _has_lost_its_picture(run, artifact, call):
-        reason = "The step refers to a screenshot that is not in its turn's folder."
+        reason = "The step refers to a screenshot that is not in its turn's folder or elsewhere."
         yield Problem(printable(artifact.path), None, reason)
 
 
@@ -117,6 +117,8 @@ def _errors(run: Run, artifact: Artifact, call: Call) -> Iterator[AnyRecord]:
 
 
 def _has_lost_its_picture(run: FolderRun, artifact: Artifact, call: Call) -> bool:
+    if str(call.item.get("call_id")) in run.in_metadata:
+        return False
     mentions = any(map(_mentions_picture, call.outputs))
     return mentions and not run.listing.pictured.get(artifact.turn)
 

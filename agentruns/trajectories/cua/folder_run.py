@@ -26,6 +26,8 @@ class FolderRun(Run):
     """When its last file was written, for a run that does not say when it ended."""
     about: dict[str, Any] = field(default_factory=dict)
     """What else its task says of where it comes from."""
+    in_metadata: frozenset[str] = frozenset()
+    """The calls whose screenshots nothing but the run's metadata holds."""
 
     def id(self, *source: str) -> UUID:
         """The same record id each time the same source is read into the same task."""

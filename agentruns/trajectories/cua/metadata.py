@@ -96,8 +96,10 @@ def balance(run: FolderRun, metadata: dict[str, Any], sha256: str) -> Records:
     yield from run.at(metadata.get("completed_at"), run.metadata_path)
     yield from call_errors(run, items, run.metadata_path)
     for picture in run.storable({"new_items": items}).pictures:
-        if bytes.fromhex(picture.sha256) not in run.pictures:
-            yield from run.inline_uploads(_source(run), [picture], _place(run, items, picture))
+        step = _step_shown(run, items, picture)
+        if step or bytes.fromhex(picture.sha256) not in run.pictures:
+            about = {"step": step, "kind": "after", "primary": True} if step else HISTORY
+            yield from run.inline_uploads(_source(run), [picture], about)
     if metadata.get("status") == "completed":
         yield end_step(run, metadata, items, sha256)
 
@@ -113,9 +115,8 @@ def _source(run: Run) -> Artifact:
     return Artifact(-1, run.metadata_path, "metadata", "json")
 
 
-def _place(run: FolderRun, items: list[Any], picture: Picture) -> dict[str, Any]:
-    """What a picture of the history shows: the result of its call, where that is known."""
+def _step_shown(run: FolderRun, items: list[Any], picture: Picture) -> int | None:
+    """The step whose result a picture of the history shows, where no other file shows it."""
     found = ITEM.match(picture.path)
-    item = as_object(items[int(found[1])]) if found else {}
-    step = run.step_with(str(item.get("call_id")))
-    return {"step": step, "kind": "after", "primary": True} if step else HISTORY
+    call_id = str(as_object(items[int(found[1])]).get("call_id")) if found else ""
+    return run.step_with(call_id) if call_id in run.in_metadata else None

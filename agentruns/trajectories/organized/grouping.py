@@ -87,7 +87,9 @@ def _with_unplaced(groups: list[list[Fact]], unplaced: list[Fact]) -> list[list[
 
 
 def _start(facts: Iterable[Fact]) -> int:
-    return min((fact.ticks for fact in facts if fact.ticks), default=LAST)
+    """When the first call was spoken of: metadata is older than the run's first question."""
+    ticks = (fact.ticks for fact in facts if fact.ticks and fact.kind != "metadata")
+    return min(ticks, default=LAST)
 
 
 def _split(group: list[Fact]) -> list[RebuiltRun]:

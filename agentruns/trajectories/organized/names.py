@@ -9,7 +9,7 @@ from agentruns.trajectories.walking import is_folder, walk
 
 FLAT = re.compile(r"trajectory_(progress|screenshot|other)_\d{1,12}\.json\Z")
 GROUPED = re.compile(r"(?P<turn>turn_\d{1,9})_(?P<number>\d{1,9})_(?P<name>.{1,200})\.(json|png)\Z")
-METADATA = re.compile(r"(.+_)?metadata\.json\Z")
+METADATA = re.compile(r".+_metadata\.json\Z")
 PICTURES = "screenshots"
 GROUPS = (PICTURES, "agent_responses", "other")
 

@@ -24,6 +24,14 @@ def place_pictures(index: Index, runs: list[RebuiltRun]) -> tuple[dict[str, list
     return placed, loose
 
 
+def calls_in_metadata(index: Index) -> dict[str, frozenset[str]]:
+    """The path of each metadata and the calls whose pictures it holds itself."""
+    calls: dict[str, set[str]] = {}
+    for number, call_id in set().union(*index.calls_shown.values()):
+        calls.setdefault(index.facts[number].path, set()).add(call_id)
+    return {path: frozenset(known) for path, known in calls.items()}
+
+
 def listing_of(run: RebuiltRun, placed: dict[str, list[str]], loose: list[str]) -> Folder:
     """The run's files in their order, each call behind its pictures."""
     artifacts: list[Artifact] = []

@@ -18,7 +18,7 @@ from agentruns.trajectories.finding import items_of
 from agentruns.trajectories.organized.facts import Index, index_folder
 from agentruns.trajectories.organized.grouping import LAST, RebuiltRun, rebuild
 from agentruns.trajectories.organized.names import is_organised, own_files
-from agentruns.trajectories.organized.placing import listing_of, place_pictures
+from agentruns.trajectories.organized.placing import calls_in_metadata, listing_of, place_pictures
 from agentruns.trajectories.reader import Problem, Records
 
 UNKNOWN = Metadata({}, "", [])
@@ -60,6 +60,7 @@ class OrganizedReader:
         yield from index_folder(item, index)
         runs = rebuild(index)
         placed, loose = place_pictures(index, runs)
+        shown = calls_in_metadata(index)
         del index
         loose = yield from _only_pictures(item, loose)
         if loose and len(runs) != 1:
@@ -67,36 +68,44 @@ class OrganizedReader:
         for rebuilt in runs:
             is_last = rebuilt is runs[-1]
             listing = listing_of(rebuilt, placed, loose if is_last else [])
-            yield from _read(item, agent_id, task_id, rebuilt, listing, unfinished, patterns)
+            run = _begin(item, agent_id, task_id, rebuilt, listing)
+            run.in_metadata = _only_in_metadata(rebuilt, placed, shown)
+            run.patterns = patterns or run.patterns
+            yield from _read(run, rebuilt, unfinished, is_known=task_id is not None)
 
 
-def _read(  # noqa: PLR0913, PLR0917 - what `read` was given, for one run
-    folder: Path,
-    agent_id: str,
-    task_id: UUID | None,
-    rebuilt: RebuiltRun,
-    listing: Folder,
-    unfinished: Status,
-    patterns: SecretPatterns | None,
-) -> Records:
+def _read(run: FolderRun, rebuilt: RebuiltRun, unfinished: Status, *, is_known: bool) -> Records:
     known = rebuilt.metadata
-    metadata = load_metadata(folder, known.path) if known else UNKNOWN
+    metadata = load_metadata(run.folder, known.path) if known else UNKNOWN
     yield from metadata.problems
     for copy in rebuilt.copies:
         reason = "It names a run of which a later state was read."
         yield Problem(printable(copy.path), None, reason)
-    run = FolderRun(
+    yield from read_run(run, metadata, unfinished, is_known=is_known)
+
+
+def _begin(
+    folder: Path, agent_id: str, task_id: UUID | None, rebuilt: RebuiltRun, listing: Folder
+) -> FolderRun:
+    return FolderRun(
         folder=folder,
         agent_id=agent_id,
         task_id=task_id or _identity(agent_id, rebuilt, listing),
         listing=listing,
         moment=_beginning(folder, rebuilt),
-        metadata_path=known.path if known else "",
+        metadata_path=rebuilt.metadata.path if rebuilt.metadata else "",
         ended=_end(rebuilt),
         about=_about(folder, rebuilt),
     )
-    run.patterns = patterns or run.patterns
-    yield from read_run(run, metadata, unfinished, is_known=task_id is not None)
+
+
+def _only_in_metadata(
+    rebuilt: RebuiltRun, placed: dict[str, list[str]], shown: dict[str, frozenset[str]]
+) -> frozenset[str]:
+    if not rebuilt.metadata:
+        return frozenset()
+    in_files = {fact.call_id for fact in rebuilt.facts if fact.path in placed}
+    return shown.get(rebuilt.metadata.path, frozenset()) - in_files
 
 
 def _identity(agent_id: str, rebuilt: RebuiltRun, listing: Folder) -> UUID:
