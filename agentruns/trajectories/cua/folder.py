@@ -38,7 +38,7 @@ def list_folder(root: Path) -> Folder:
         _place(root, entry, folder)
     folder.artifacts.sort()
     folder.loose.sort()
-    _count_steps(folder)
+    count_steps(folder)
     return folder
 
 
@@ -72,7 +72,8 @@ def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
         folder.loose.append(path)
 
 
-def _count_steps(folder: Folder) -> None:
+def count_steps(folder: Folder) -> None:
+    """Give each turn or group the step that its files belong to."""
     calls = 0
     for artifact in folder.artifacts:
         if artifact.type == "png":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agentruns.trajectories.cua.artifact import Artifact
+from agentruns.trajectories.cua.folder import METADATA
 from agentruns.trajectories.foreign_run import ForeignRun
 
 #: More model answers than are ever open at once.
@@ -34,6 +35,8 @@ class Run(ForeignRun):
     used: dict[str, float] = field(default_factory=dict)
     pictured_inline: str = ""
     """The turn whose call result carried its own screenshot."""
+    metadata_path: str = METADATA
+    """The file that tells of the run as a whole; nothing when there is none."""
 
     @abstractmethod
     def step_of(self, artifact: Artifact) -> int:
