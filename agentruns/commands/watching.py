@@ -13,7 +13,7 @@ from agentruns.commands.growing_trajectory import GrowingTrajectory
 from agentruns.commands.left_files import upload_of
 from agentruns.commands.scanning import Signature, is_partial, scan, scan_some
 from agentruns.models import AnyRecord, Level, LogEntry, imported_id
-from agentruns.trajectories import Problem, find_reader
+from agentruns.trajectories import CuaReader, Problem
 
 #: A file that has been the same for so long has stopped changing.
 STILL_SECONDS = 1.0
@@ -98,6 +98,10 @@ class FolderWatch:
             yield self.warning(trajectory.item, f"reading it failed with {error!r}")
 
 
+#: It tells of every file in its folder; of other formats, logs and videos are kept as files too.
+GROWING = CuaReader()
+
+
 class _Seen(NamedTuple):
     """How a file looked, and since when it has looked so."""
 
@@ -154,8 +158,8 @@ class _Watched:
     def _belongs_to_trajectory(self, path: Path, signature: Signature) -> bool:
         for parent in reversed(path.relative_to(self.folder).parents):
             item = self.folder / parent
-            if item not in self.trajectories and (reader := find_reader(item)):
-                self.trajectories[item] = GrowingTrajectory(item, reader, self._patterns)
+            if item not in self.trajectories and GROWING.recognise(item):
+                self.trajectories[item] = GrowingTrajectory(item, GROWING, self._patterns)
             if item in self.trajectories:
                 self.trajectories[item].note(path, signature)
                 self._waiting.pop(path, None)

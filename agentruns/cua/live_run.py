@@ -18,7 +18,7 @@ from agentruns.trajectories.cua.errors import call_errors
 from agentruns.trajectories.cua.metadata import HISTORY, MESSAGE
 from agentruns.trajectories.cua.pictures import named_picture
 from agentruns.trajectories.cua.run import Run
-from agentruns.trajectories.cua.time import Moment
+from agentruns.trajectories.times import Moment
 
 Records = Iterator[AnyRecord]
 
@@ -52,7 +52,7 @@ class LiveRun(Run):
 
     def message_pictures(self, pictures: tuple[Picture, ...]) -> Records:
         """The pictures that the user handed to the agent."""
-        yield from self.inline_uploads(self._part("messages"), pictures, MESSAGE)
+        yield from self.inline_uploads(self._part("messages").path, pictures, MESSAGE)
 
     def request(self, kwargs: dict[str, Any]) -> Records:
         """A request to the model."""
@@ -73,7 +73,7 @@ class LiveRun(Run):
         part, unseen = self._part("agent_response"), list[Picture]()
         response = without_shown(responses, unseen.append)
         yield from answer_records(self, part, {"model": self.model, "response": response})
-        yield from self.inline_uploads(part, self._unseen(unseen), HISTORY)
+        yield from self.inline_uploads(part.path, self._unseen(unseen), HISTORY)
         self.turns += 1
 
     def beginning_of(self, item: dict[str, Any]) -> Records:

@@ -8,9 +8,9 @@ from agentruns.cua.live_run import LiveRun
 from agentruns.models import AnyRecord, Status
 from agentruns.recording import Recorder, Run
 from agentruns.recording.ending import ending_of
-from agentruns.trajectories.cua.fitting import plain, storable
 from agentruns.trajectories.cua.metadata import assignment, title_of
-from agentruns.trajectories.cua.time import Moment
+from agentruns.trajectories.fitting import plain, storable
+from agentruns.trajectories.times import Moment
 
 #: What a hook adds to the records of its run.
 ToRecords = Callable[[LiveRun], Iterable[AnyRecord]]

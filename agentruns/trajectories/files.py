@@ -87,17 +87,24 @@ def read_without_long_texts(folder: Path, name: str) -> bytes:
     return data
 
 
+def read_pieces(folder: Path, name: str) -> Iterator[bytes]:
+    """A file of any size, piece by piece; raises `Unreadable` as `read_content` does."""
+    with _opened(folder, name) as descriptor:
+        yield from _pieces(descriptor)
+
+
 def parse_object(data: bytes) -> dict[str, Any]:
     """The JSON object in the data; raises `Unreadable` for everything else."""
     if not data:
         raise Unreadable("The file is empty.", 0)
-    document = _parse(data)
+    document = parse(data)
     if not isinstance(document, dict):
         raise Unreadable(f"The file holds a JSON {type(document).__name__}, not an object.", 0)
     return document
 
 
-def _parse(data: bytes) -> Any:
+def parse(data: bytes) -> Any:
+    """The JSON in the data; raises `Unreadable` where it is none."""
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:

@@ -1,6 +1,7 @@
 """Every path below a folder, holding the names of the folders on the way only."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,19 @@ def walk(root: Path) -> Iterator[Path]:
             waiting.append(_entries(Path(entry.path)))
         else:
             yield Path(entry.path)
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder at the path, and no link to one."""
+    return stat.S_ISDIR(mode_of(path))
+
+
+def mode_of(path: Path) -> int:
+    """What the path is, itself and not what it links to; 0 when nobody can tell."""
+    try:
+        return path.lstat().st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _entries(folder: Path) -> Iterator["os.DirEntry[str]"]:

@@ -11,6 +11,7 @@ from agentruns.models import AgentTask, LogEntry, ProgressUpdate, Status, Upload
 from agentruns.trajectories import CuaReader, Problem, files
 from agentruns.trajectories.long_json import without_long_texts
 from tests.unit.cua_folders import FIRST_TICK, CuaFolder, data_url, png
+from tests.unit.json_trees import OBJECTS
 
 CLICK = {"type": "click", "x": 412, "y": 230}
 SECRET = b"outside the run"
@@ -285,31 +286,6 @@ def test_two_runs_of_one_name_and_other_content_are_two_tasks(tmp_path):
         folder.act(CLICK)
         tasks.add(read(folder)[0].id)
     assert len(tasks) == 2
-
-
-INNER_KEYS = (
-    "item", "action", "type", "x", "y", "result", "output", "call_id", "arguments", "response",
-    "content", "summary", "text", "usage", "kwargs", "messages", "role", "path", "keys", "error",
-    "name", "button", "start_x", "coordinate",
-)  # fmt: skip
-OUTER_KEYS = (
-    "item", "result", "response", "kwargs", "created_at", "new_items", "status", "trajectory_id",
-    "total_usage", "total_turns", "completed_at", "model", "timestamp",
-)  # fmt: skip
-ANY = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.sampled_from(["call_0", "function_call", "scroll", "drag", "type", "{'error': 1}"]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(INNER_KEYS), inner, max_size=6)
-    ),
-    max_leaves=25,
-)
-OBJECTS = st.dictionaries(st.sampled_from(OUTER_KEYS), ANY)
 
 
 @settings(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cua_folders import CuaFolder, png
+from tests.unit.cua_folders import CuaFolder, data_url, png
 
 ROOT = Path(__file__).parents[2]
 STEPS = 1_500
@@ -52,4 +52,37 @@ def test_memory_stays_flat_however_long_the_run(tmp_path):
     shutil.rmtree(tmp_path)
     assert (short[0], long[0]) == (STEPS // 10, STEPS)
     # The pictures of the long run are 300 MB; what grows are the names of its files.
+    assert long[1] - short[1] < 25_000_000
+
+
+READ_HISTORY_AND_MEASURE = """
+import json, resource, sys
+from pathlib import Path
+from agentruns.models import Upload
+from agentruns.trajectories import BrowserUseReader
+uploads = sum(isinstance(r, Upload) for r in BrowserUseReader().read(Path(sys.argv[1]), "a1"))
+print(json.dumps([uploads, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+
+
+def write_history(root, steps):
+    """One JSON file with a picture in each step."""
+    item = root / f"{steps}.json"
+    with item.open("w") as file:
+        file.write('{"history": [')
+        for step in range(steps):
+            state = {"url": "u", "screenshot": data_url(png(step, noise=100_000))}
+            file.write("," * bool(step) + json.dumps({"model_output": None, "state": state}))
+        file.write("]}")
+    return item
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_however_large_one_json_file_is(tmp_path):
+    items = [write_history(tmp_path, steps) for steps in (5, 200)]
+    commands = [[sys.executable, "-c", READ_HISTORY_AND_MEASURE, str(item)] for item in items]
+    outputs = [subprocess.check_output(command, cwd=ROOT, text=True) for command in commands]
+    short, long = map(json.loads, outputs)
+    assert (short[0], long[0]) == (5, 200)
+    assert items[1].stat().st_size > 100_000_000
     assert long[1] - short[1] < 25_000_000

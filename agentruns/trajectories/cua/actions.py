@@ -1,46 +1,11 @@
 """What an action was, in words, and what it gave back."""
 
-import ast
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from agentruns.cleaning import clean_json, clip_text
-
-#: Longer literals are left as text: parsing one costs a hundred times its size.
-LONGEST_LITERAL = 100_000
-
-
-def as_object(value: Any) -> dict[str, Any]:
-    """The value if it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """The value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def unpacked(text: Any) -> Any:
-    """The value written in a text as JSON or as a Python literal; other text as it is."""
-    if not isinstance(text, str) or text.lstrip()[:1] not in {"{", "["}:
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return _literal(text)
-
-
-def _literal(text: str) -> Any:
-    if len(text) > LONGEST_LITERAL:
-        return text
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in foreign text concerns nobody
-            return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return text
+from agentruns.trajectories.values import as_list, as_object, unpacked
 
 
 def action_of(item: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +49,7 @@ def _describe_other(kind: str, action: dict[str, Any]) -> str:
 
 def _describe_pointing(kind: str, action: dict[str, Any]) -> str:
     button = action.get("button")
-    which = f"{button} " if button not in {None, "left"} else ""
+    which = f"{button} " if button not in (None, "left") else ""
     return f"{which}{kind} ({action['x']}, {action['y']})"
 
 
@@ -131,13 +96,3 @@ def error_in(output: Any) -> str | None:
     if error:
         return error if isinstance(error, str) else json.dumps(clean_json(error))
     return "the call reported no success" if value.get("success") is False else None
-
-
-def text_of(content: Any) -> str:
-    """The text in a message's content, which is a text or a list of parts."""
-    if isinstance(content, str):
-        return content
-    parts = [
-        part if isinstance(part, str) else as_object(part).get("text") for part in as_list(content)
-    ]
-    return "\n".join(part for part in parts if isinstance(part, str))

@@ -5,10 +5,11 @@ from typing import Any
 
 from agentruns.cleaning import printable
 from agentruns.models import AnyRecord, Level, LogEntry
-from agentruns.trajectories.cua.actions import action_of, as_list, as_object, describe, text_of
+from agentruns.trajectories.cua.actions import action_of, describe
 from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.errors import call_errors
 from agentruns.trajectories.cua.run import Answer, Run
+from agentruns.trajectories.values import as_list, as_object, text_of
 
 
 def answer_records(
@@ -33,7 +34,7 @@ def answer_records(
     said = answer.text or answer.reasoning or "; ".join(calls.values()) or "an empty answer"
     yield run.log(Level.INFO, said, kept, artifact.path, sha256)
     about = {"step": run.step_of(artifact), "kind": "answer", "primary": False}
-    yield from run.inline_uploads(artifact, kept.pictures, about)
+    yield from run.inline_uploads(artifact.path, kept.pictures, about)
 
 
 def exchange_records(

@@ -11,8 +11,10 @@ class Artifact:
     path: str
     name: str
     type: str
+    group: str = ""
+    """What its call and its screenshots share where no turn folder tells."""
 
     @property
     def turn(self) -> str:
-        """The folder it lies in, which its call and its screenshots share."""
-        return self.path.partition("/")[0]
+        """Its group, else the folder it lies in, which its call and its screenshots share."""
+        return self.group or self.path.partition("/")[0]

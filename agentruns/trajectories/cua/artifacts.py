@@ -68,7 +68,7 @@ def _read_unknown(run: FolderRun, artifact: Artifact) -> Records:
     kept = run.storable({"kind": "unknown", "content": document, **origin})
     said = f"a file that the format does not have: {printable(artifact.name)}"
     yield run.log(Level.DEBUG, said, kept, artifact.path, content.sha256)
-    yield from run.inline_uploads(artifact, kept.pictures, {"kind": "other", "primary": False})
+    yield from run.inline_uploads(artifact.path, kept.pictures, {"kind": "other", "primary": False})
     yield Problem(printable(artifact.path), None, "A kind of file that the format does not have.")
 
 

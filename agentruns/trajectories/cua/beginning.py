@@ -9,7 +9,7 @@ from agentruns.cleaning import clean_text, printable
 from agentruns.models import imported_id
 from agentruns.trajectories.cua.folder import METADATA, Folder
 from agentruns.trajectories.cua.folder_run import FolderRun
-from agentruns.trajectories.cua.time import Moment, from_folder, from_ticks
+from agentruns.trajectories.cua.time import from_folder, from_ticks
 from agentruns.trajectories.files import (
     LARGEST,
     Unreadable,
@@ -19,6 +19,7 @@ from agentruns.trajectories.files import (
     read_without_long_texts,
 )
 from agentruns.trajectories.reader import Problem
+from agentruns.trajectories.times import Moment
 
 
 class Metadata(NamedTuple):
@@ -29,18 +30,18 @@ class Metadata(NamedTuple):
     problems: list[Problem]
 
 
-def load_metadata(folder: Path) -> Metadata:
-    """Read metadata.json, without its long texts when it is too large."""
+def load_metadata(folder: Path, path: str = METADATA) -> Metadata:
+    """Read what tells of the whole run, without its long texts when it is too large."""
     try:
-        printed = fingerprint(folder, METADATA)
+        printed = fingerprint(folder, path)
         if printed.size_bytes <= LARGEST:
-            document = parse_object(read_content(folder, METADATA).data)
+            document = parse_object(read_content(folder, path).data)
             return Metadata(document, printed.sha256, [])
-        document = parse_object(read_without_long_texts(folder, METADATA))
+        document = parse_object(read_without_long_texts(folder, path))
     except Unreadable as fault:
-        return Metadata({}, "", [Problem(METADATA, fault.offset, fault.reason)])
+        return Metadata({}, "", [Problem(printable(path), fault.offset, fault.reason)])
     reason = f"The file has {printed.size_bytes} bytes; its long texts and pictures were left out."
-    return Metadata(document, printed.sha256, [Problem(METADATA, None, reason)])
+    return Metadata(document, printed.sha256, [Problem(printable(path), None, reason)])
 
 
 def begin(

@@ -5,20 +5,14 @@ from typing import Any, NamedTuple
 
 from agentruns.cleaning import Picture, clean_json, printable, take_pixels
 from agentruns.models import AnyRecord, ProgressUpdate
-from agentruns.trajectories.cua.actions import (
-    action_of,
-    as_list,
-    as_object,
-    describe,
-    error_in,
-    unpacked,
-)
+from agentruns.trajectories.cua.actions import action_of, describe, error_in
 from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.errors import error_entry
 from agentruns.trajectories.cua.folder_run import FolderRun
 from agentruns.trajectories.cua.run import Run
 from agentruns.trajectories.files import Unreadable, parse_object, read_content
 from agentruns.trajectories.reader import Problem, Records
+from agentruns.trajectories.values import as_list, as_object, unpacked
 
 
 class Call(NamedTuple):
@@ -39,7 +33,7 @@ def read_call(run: FolderRun, artifact: Artifact) -> Records:
     call = call_of(document)
     yield from call_records(run, artifact, call, content.sha256)
     if not call.pictures and _has_lost_its_picture(run, artifact, call):
-        reason = "The step refers to a screenshot that is not in its turn's folder."
+        reason = "The step refers to a screenshot that is not in its turn's folder or elsewhere."
         yield Problem(printable(artifact.path), None, reason)
 
 
@@ -55,11 +49,16 @@ def call_of(document: dict[str, Any]) -> Call:
     return Call(item, [{**o, "output": unpacked(o.get("output"))} for o in outputs], pictures)
 
 
-def call_records(run: Run, artifact: Artifact, call: Call, sha256: str = "") -> Iterator[AnyRecord]:
-    """The step that `run.calls` counts, its pictures and its errors."""
+def call_records(
+    run: Run, artifact: Artifact, call: Call, sha256: str = "", *part: str
+) -> Iterator[AnyRecord]:
+    """The step that `run.calls` counts, its pictures and its errors.
+
+    `part` tells several calls of one file apart.
+    """
     kept = run.storable(_step_data(run, call) | run.origin(artifact.path, sha256))
     yield ProgressUpdate(
-        id=run.id("step", artifact.path, sha256),
+        id=run.id("step", artifact.path, sha256, *part),
         task_id=run.task_id,
         agent_id=run.agent_id,
         step=run.calls,
@@ -101,7 +100,7 @@ def _pictures(run: Run, artifact: Artifact, pictures: list[Picture]) -> Iterator
         primary = not run.is_pictured(artifact) and run.pictured_inline != artifact.turn
         about = {"step": run.calls, "kind": "after", "primary": primary}
         run.pictured_inline = artifact.turn
-        yield from run.inline_uploads(artifact, [picture], about)
+        yield from run.inline_uploads(artifact.path, [picture], about)
 
 
 def _errors(run: Run, artifact: Artifact, call: Call) -> Iterator[AnyRecord]:
@@ -112,6 +111,8 @@ def _errors(run: Run, artifact: Artifact, call: Call) -> Iterator[AnyRecord]:
 
 
 def _has_lost_its_picture(run: FolderRun, artifact: Artifact, call: Call) -> bool:
+    if str(call.item.get("call_id")) in run.in_metadata:
+        return False
     mentions = any(map(_mentions_picture, call.outputs))
     return mentions and not run.listing.pictured.get(artifact.turn)
 

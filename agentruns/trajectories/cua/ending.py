@@ -3,9 +3,8 @@
 from typing import Any
 
 from agentruns.models import ProgressUpdate
-from agentruns.trajectories.cua.actions import as_object, text_of
-from agentruns.trajectories.cua.folder import METADATA
 from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.values import as_object, text_of
 
 
 def end_step(
@@ -31,6 +30,6 @@ def end_step(
         step=run.calls,
         progress_percent=100,
         message=run.plain(f"completed: {answer}" if answer else "completed"),
-        data=run.storable(data | run.origin(METADATA, sha256)).data,
+        data=run.storable(data | run.origin(run.metadata_path, sha256)).data,
         timestamp=run.moment.time,
     )

@@ -5,8 +5,9 @@ from typing import Any
 
 from agentruns.cleaning import printable
 from agentruns.models import Level, LogEntry
-from agentruns.trajectories.cua.actions import as_object, error_in, text_of
+from agentruns.trajectories.cua.actions import error_in
 from agentruns.trajectories.cua.run import Run
+from agentruns.trajectories.values import as_object, text_of
 
 #: Whose messages are outputs where a loop speaks to its model by chat completions.
 TOOL_ROLES = ("function", "tool")

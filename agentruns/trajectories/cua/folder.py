@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agentruns.cleaning import printable
 from agentruns.trajectories.cua.artifact import Artifact
+from agentruns.trajectories.listing import mode_of, refusal
 from agentruns.trajectories.reader import Problem
 
 TURN = re.compile(r"turn_\d{1,9}\Z")
@@ -37,7 +38,7 @@ def list_folder(root: Path) -> Folder:
         _place(root, entry, folder)
     folder.artifacts.sort()
     folder.loose.sort()
-    _count_steps(folder)
+    count_steps(folder)
     return folder
 
 
@@ -51,11 +52,11 @@ def _entries(root: Path, below: str, problems: list[Problem]) -> Iterator[os.Dir
 
 
 def _place(root: Path, entry: os.DirEntry[str], folder: Folder) -> None:
-    mode = _mode(entry)
+    mode = mode_of(Path(entry.path))
     if stat.S_ISDIR(mode) and TURN.match(entry.name):
         for inner in _entries(root, entry.name, folder.problems):
             _place_in_turn(entry.name, inner, folder)
-    elif reason := _refusal(mode):
+    elif reason := refusal(mode):
         folder.problems.append(Problem(printable(entry.name), None, reason))
     elif entry.name != METADATA:
         folder.loose.append(entry.name)
@@ -63,7 +64,7 @@ def _place(root: Path, entry: os.DirEntry[str], folder: Folder) -> None:
 
 def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
     path = f"{turn}/{entry.name}"
-    if reason := _refusal(_mode(entry)):
+    if reason := refusal(mode_of(Path(entry.path))):
         folder.problems.append(Problem(printable(path), None, reason))
     elif found := ARTIFACT.match(entry.name):
         folder.artifacts.append(Artifact(int(found["number"]), path, found["name"], found["type"]))
@@ -71,24 +72,8 @@ def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
         folder.loose.append(path)
 
 
-def _mode(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat(follow_symlinks=False).st_mode
-    except OSError:
-        return 0
-
-
-def _refusal(mode: int) -> str | None:
-    if stat.S_ISREG(mode):
-        return None
-    if stat.S_ISLNK(mode):
-        return "A symbolic link, and links are never followed."
-    if stat.S_ISDIR(mode):
-        return "A folder that this format does not have; its files were not read."
-    return "Not a regular file, so it was not read."
-
-
-def _count_steps(folder: Folder) -> None:
+def count_steps(folder: Folder) -> None:
+    """Give each turn or group the step that its files belong to."""
     calls = 0
     for artifact in folder.artifacts:
         if artifact.type == "png":

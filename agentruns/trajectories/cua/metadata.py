@@ -1,25 +1,23 @@
 """metadata.json of a cua run: the task at the beginning, the balance at the end."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from agentruns.cleaning import clip_text, printable
+from agentruns.cleaning import Picture, clip_text, printable
 from agentruns.models import AgentTask, AnyRecord, Level, Status
-from agentruns.trajectories.cua.actions import as_list, as_object, text_of
-from agentruns.trajectories.cua.artifact import Artifact
 from agentruns.trajectories.cua.ending import end_step
 from agentruns.trajectories.cua.errors import call_errors
-from agentruns.trajectories.cua.fitting import Document
-from agentruns.trajectories.cua.folder import METADATA
 from agentruns.trajectories.cua.folder_run import FolderRun
 from agentruns.trajectories.cua.run import Run
 from agentruns.trajectories.cua.time import from_ticks
+from agentruns.trajectories.fitting import Document
 from agentruns.trajectories.reader import Records
+from agentruns.trajectories.values import as_list, as_object, text_of
 
-#: Where pictures of metadata.json come from, as if it were the file before the first.
-SOURCE = Artifact(-1, METADATA, "metadata", "json")
 MESSAGE = {"kind": "message", "primary": False}
 HISTORY = {"kind": "history", "primary": False}
+ITEM = re.compile(r"new_items\[(\d+)\]")
 
 
 def assignment(metadata: dict[str, Any]) -> str:
@@ -51,6 +49,7 @@ def describe_run(run: FolderRun, metadata: dict[str, Any], trajectory_id: str) -
             "time_from": run.moment.time_from,
             **{key: value for key, value in known.items() if value is not None},
             "files": {"artifacts": len(run.listing.artifacts), "loose": len(run.listing.loose)},
+            **run.about,
             "kwargs": kwargs,
             **({"other": others} if others else {}),
         }
@@ -87,17 +86,19 @@ def task_of(run: FolderRun, metadata: dict[str, Any], about: Document, status: S
 
 def message_pictures(run: Run, about: Document) -> Iterator[AnyRecord]:
     """The pictures that the user handed to the agent."""
-    yield from run.inline_uploads(SOURCE, about.pictures, MESSAGE)
+    yield from run.inline_uploads(run.metadata_path, about.pictures, MESSAGE)
 
 
 def balance(run: FolderRun, metadata: dict[str, Any], sha256: str) -> Records:
     """What a finished run adds: its last errors, pictures found nowhere else, its end."""
     items = as_list(metadata.get("new_items"))
-    yield from run.at(metadata.get("completed_at"), METADATA)
-    yield from call_errors(run, items, METADATA)
+    yield from run.at(metadata.get("completed_at"), run.metadata_path)
+    yield from call_errors(run, items, run.metadata_path)
     for picture in run.storable({"new_items": items}).pictures:
-        if bytes.fromhex(picture.sha256) not in run.pictures:
-            yield from run.inline_uploads(SOURCE, [picture], HISTORY)
+        step = _step_shown(run, items, picture)
+        if step or bytes.fromhex(picture.sha256) not in run.pictures:
+            about = {"step": step, "kind": "after", "primary": True} if step else HISTORY
+            yield from run.inline_uploads(run.metadata_path, [picture], about)
     if metadata.get("status") == "completed":
         yield end_step(run, metadata, items, sha256)
 
@@ -105,4 +106,11 @@ def balance(run: FolderRun, metadata: dict[str, Any], sha256: str) -> Records:
 def note(run: Run, about: Document, sha256: str) -> AnyRecord:
     """What metadata.json says, for a task that somebody else made."""
     said = f"the agent's own saver: {about.data.get('saver_status', 'no status')}"
-    return run.log(Level.INFO, said, about, METADATA, sha256)
+    return run.log(Level.INFO, said, about, run.metadata_path, sha256)
+
+
+def _step_shown(run: FolderRun, items: list[Any], picture: Picture) -> int | None:
+    """The step whose result a picture of the history shows, where no other file shows it."""
+    found = ITEM.match(picture.path)
+    call_id = str(as_object(items[int(found[1])]).get("call_id")) if found else ""
+    return run.step_with(call_id) if call_id in run.in_metadata else None

@@ -3,23 +3,13 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from agentruns.models import utcnow
+from agentruns.trajectories.times import EARLIEST, Moment, possible
 
 #: Ticks of 100 ns from 1582-10-15, where UUIDs begin, to 1970-01-01.
 TICKS_BEFORE_1970 = 0x01B21DD213814000
-#: Nothing was recorded before the format existed, nor much later than now.
-EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
-CLOCKS_MAY_DIFFER = timedelta(days=2)
 IN_NAME = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)_.*_(?P<time>\d{6})_[0-9a-f]{4}\Z")
-
-
-class Moment(NamedTuple):
-    """A time, and what it was taken from."""
-
-    time: datetime
-    time_from: str
 
 
 def from_ticks(value: Any) -> datetime | None:
@@ -31,7 +21,7 @@ def from_ticks(value: Any) -> datetime | None:
         moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
     except OverflowError:
         return None
-    return moment if EARLIEST <= moment <= utcnow() + CLOCKS_MAY_DIFFER else None
+    return possible(moment)
 
 
 def from_folder(folder: Path, trajectory_id: str) -> Moment:

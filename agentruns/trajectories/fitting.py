@@ -1,4 +1,4 @@
-"""What is said in a cua run, made fit to be kept."""
+"""What somebody else wrote, made fit to be kept."""
 
 from typing import Any, NamedTuple
 

@@ -1,0 +1,1 @@
+"""Format I: the history that a browser-use agent saves as one JSON file."""

@@ -1,0 +1,1 @@
+"""Format B: the folders that cua's older ExperimentManager wrote until July 2025."""

@@ -1,0 +1,1 @@
+"""Format H: the results that OSWorld's runners leave, in their many variants."""
