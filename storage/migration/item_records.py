@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from agentruns.cleaning import SecretPatterns
 from agentruns.models import AnyRecord
-from agentruns.trajectories import READERS, Problem
+from agentruns.trajectories import Problem, all_readers
 from storage.errors import RecordNotFound
 from storage.migration.models import Item, Migration
 
@@ -22,7 +22,7 @@ def read_item(
     """
     if item.format is None:
         return
-    reader = next((one for one in READERS if one.name == item.format), None)
+    reader = next((one for one in all_readers() if one.name == item.format), None)
     if reader is None:
         raise RecordNotFound(
             f"No reader for the format {item.format!r} is installed here; install it and go on."

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agentruns.trajectories import READERS
+from agentruns.trajectories import all_readers
+from agentruns.trajectories.finding import find_items
 from storage.errors import SettingsError
 
 _LINK = "A symbolic link, and links are never followed."
@@ -73,12 +74,11 @@ def scan(source: Path) -> Iterator[Scanned]:
 
 def members(source: Path, only: str | None = None) -> Iterator[Member]:
     """Every path that belongs to an item, beside the item."""
-    for reader in READERS:
-        if only in {None, reader.name}:
-            for item in reader.items(source):
-                below = _below(item, source)
-                for path in reader.files(item):
-                    yield Member(_below(path, source), below, reader.name)
+    readers = [reader for reader in all_readers() if only in {None, reader.name}]
+    for found in find_items(source, readers):
+        below = _below(found.path, source)
+        for path in found.reader.files(found.path):
+            yield Member(_below(path, source), below, found.reader.name)
 
 
 def _below(path: Path, source: Path) -> bytes:

@@ -71,5 +71,5 @@ def test_what_was_imported_of_bad_runs_verifies_and_is_rebuilt(
 
 def test_equal_runs_are_one_task_and_runs_of_one_name_are_two(stores, migrated, agent_id):
     tasks = stores.postgres.get_tasks(agent_id=agent_id, limit=1000)
-    names = [task.metadata.get("trajectory_id") for task in tasks]
-    assert (names.count("twice"), names.count("one id")) == (1, 2)
+    names = [task.metadata["source_ref"] for task in tasks]
+    assert (names.count("cua:twice"), names.count("cua:one id")) == (1, 2)
