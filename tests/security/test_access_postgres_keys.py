@@ -29,6 +29,8 @@ from tests.security.postgres_logins import (
     scram,
 )
 
+pytestmark = pytest.mark.promise(1, by="PostgreSQL")
+
 
 class TestKeys:
     def test_two_keys_of_an_agent_count_at_once(self, doors, mine):
@@ -101,6 +103,7 @@ COLLIDING = [
 ]  # fmt: skip
 
 
+@pytest.mark.promise(6, by="PostgreSQL")
 @pytest.mark.parametrize(("one", "other"), COLLIDING)
 def test_ids_that_look_alike_or_reserved_stay_apart(doors, one, other):
     kept_apart(doors, one, other)
@@ -120,6 +123,7 @@ def test_no_agent_reads_or_writes_what_another_has(doors, ids):
     kept_apart(doors, *ids)
 
 
+@pytest.mark.promise(6, by="PostgreSQL")
 @hypothesis_settings(
     max_examples=100,
     deadline=None,
@@ -135,6 +139,7 @@ def test_no_string_that_is_no_id_gets_a_key(doors, id_):
     assert refusal(operator, "SELECT add_agent(%s, false)", [id_]) == NO_CHECK
 
 
+@pytest.mark.promise(6, by="PostgreSQL")
 @pytest.mark.parametrize("id_", ["A", "Agent", "..", "a/b", "a b", "a\n", "x" * 58, "", "ä", "-a"])
 def test_ids_of_another_shape_get_no_key(doors, id_):
     operator = doors.component("operator")

@@ -16,6 +16,8 @@ from agentruns.spool import Spool
 from storage.delivery import Delivery
 from storage.settings import Settings
 
+pytestmark = pytest.mark.promise(14, by="us")
+
 AGENT = Path(__file__).with_name("telling_agent.py")
 KEY = "q7Zp4Rt8Lw2Xn6Vb9Kd3Hs5Jf1Mg0Tc"
 #: Known by their own look.

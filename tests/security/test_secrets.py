@@ -16,6 +16,8 @@ from apps.stack import Stack
 from storage.settings import Settings
 from tests.own_spool import own_spool
 
+pytestmark = pytest.mark.promise(14, by="us")
+
 __all__ = ["own_spool"]  # a fixture of another file
 
 SCRIPT = str(Path(sys.executable).with_name("agentruns"))
