@@ -1,7 +1,8 @@
 """How many attacks each row of our promises about access withstood, printed at the end of a run.
 
 A test says by `@pytest.mark.promise(row, by=...)` which row it shows. The helpers that attack
-count by themselves; a test that uses none of them is one attack, refused when it passes.
+count by themselves; a test that uses none of them is one attack, refused when it passes, and with
+`control=True` it is none, but shows that the same call works where it should.
 """
 
 from collections import defaultdict
@@ -74,11 +75,15 @@ def pytest_runtest_makereport(
     report = yield
     mark = item.get_closest_marker("promise")
     if mark and report.when == "call" and not report.skipped:
-        _add(mark.args[0], mark.kwargs["by"], passed=report.passed)
+        _add(mark, passed=report.passed)
     return report
 
 
-def _add(row: int, by: str, *, passed: bool) -> None:
+def _add(mark: pytest.Mark, *, passed: bool) -> None:
+    row, by = mark.args[0], mark.kwargs["by"]
+    if mark.kwargs.get("control"):
+        TABLE[row, by].controls += passed
+        return
     stores = {*_RUNNING.refused, *_RUNNING.controls}
     for store in stores:
         entry, tried = TABLE[row, store], _RUNNING.refused.get(store, 0)

@@ -303,7 +303,7 @@ def test_nobody_but_the_operator_gives_rights(
     assert refusal(lambda: ADMIN[command](signs, frontend[0])) == "AccessDenied"
 
 
-@pytest.mark.promise(2, by="MinIO")
+@pytest.mark.promise(2, by="MinIO", control=True)
 @pytest.mark.parametrize("command", ["users", "policies", "the server", "who has what"])
 def test_the_operator_does(store: Store, command: str) -> None:
     ADMIN[command](store.admin(*store.root), store.root[0])

@@ -250,7 +250,7 @@ def test_nobody_but_the_operator_has_power_over_the_server(
     assert client[f"agent_{agent_id}"][LOGS].find_one() is not None
 
 
-@pytest.mark.promise(2, by="MongoDB")
+@pytest.mark.promise(2, by="MongoDB", control=True)
 @pytest.mark.parametrize(
     "power", ["all operations", "users", "passwords", "parameters", "the log", "the state"]
 )
@@ -305,7 +305,7 @@ def test_an_append_only_agent_cannot_change_what_it_logged(
     counted_attacks.allowed("MongoDB")
 
 
-@pytest.mark.promise(7, by="MongoDB")
+@pytest.mark.promise(7, by="MongoDB", control=True)
 def test_an_append_only_agent_logs_finds_and_changes_its_memories(
     server: Server, agent_id: str
 ) -> None:
@@ -320,7 +320,7 @@ def test_an_append_only_agent_logs_finds_and_changes_its_memories(
     assert database[MEMORIES].count_documents({}) == 0
 
 
-@pytest.mark.promise(8, by="MongoDB")
+@pytest.mark.promise(8, by="MongoDB", control=True)
 def test_the_evaluator_reads_every_agent_also_one_that_comes_later(
     server: Server, agent_id: str
 ) -> None:

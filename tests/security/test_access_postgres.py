@@ -312,6 +312,7 @@ class TestAgent:
 
 
 class TestStatus:
+    @pytest.mark.promise(1, by="PostgreSQL", control=True)
     @pytest.mark.parametrize(("earlier", "later"), [*product(Status, Status)], ids=str)
     def test_the_trigger_allows_what_the_writer_would_do(self, doors, earlier, later):
         operator = doors.component("operator")

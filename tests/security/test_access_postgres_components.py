@@ -26,6 +26,7 @@ pytestmark = pytest.mark.promise(8, by="PostgreSQL")
 
 
 class TestEvaluator:
+    @pytest.mark.promise(8, by="PostgreSQL", control=True)
     @pytest.mark.parametrize("table", TABLES)
     def test_reads_the_rows_of_all_agents(self, doors, mine, theirs, table):
         found = rows(doors.component("evaluator"), f"SELECT DISTINCT agent_id FROM {table}")

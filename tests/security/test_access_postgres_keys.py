@@ -33,6 +33,7 @@ pytestmark = pytest.mark.promise(1, by="PostgreSQL")
 
 
 class TestKeys:
+    @pytest.mark.promise(1, by="PostgreSQL", control=True)
     def test_two_keys_of_an_agent_count_at_once(self, doors, mine):
         for connection in (doors.agent(mine.agent_id), doors.agent(mine.agent_id)):
             assert rows(connection, "SELECT id FROM tasks") == [(mine.task,)]

@@ -83,6 +83,7 @@ def told(tmp_path: Path, settings: Settings, agent_id: str) -> Iterator[Path]:
     return tmp_path / "spool"
 
 
+@pytest.mark.promise(14, by="us", control=True)
 def test_thirty_kinds_are_planted() -> None:
     assert len(SHAPES) + len(NAMED) >= 30
     assert all(any(secret in text for secret in SECRETS) for text in _texts())
