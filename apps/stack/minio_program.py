@@ -126,7 +126,7 @@ def _find_go() -> Path:
 
 def _go_version(path: Path) -> tuple[int, ...]:
     try:
-        asked = [path, "env", "GOVERSION"]
+        asked = [str(path), "env", "GOVERSION"]
         ran = subprocess.run(asked, capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
     except (OSError, subprocess.CalledProcessError):
         return ()
