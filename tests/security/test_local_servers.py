@@ -1,6 +1,7 @@
 """The local servers answer this machine only, and nobody without a password."""
 
 import socket
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import psycopg
@@ -68,7 +69,7 @@ def test_mongodb_lists_nothing_without_the_password(stack: Stack) -> None:
 
 def test_no_two_homes_share_a_password_and_none_is_short() -> None:
     one, other = (
-        [str(value) for name, value in vars(Credentials()).items() if "password" in name]
+        [str(value) for name, value in asdict(Credentials()).items() if "password" in name]
         for _ in range(2)
     )
     assert len(one) > 3
