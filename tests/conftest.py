@@ -34,6 +34,9 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"
 
+#: Prints at the end what was attacked and who refused it.
+pytest_plugins = ["tests.counted_attacks"]
+
 SHARED_HOME = os.environ.get("AGENTRUNS_TEST_HOME")
 #: What would make a test look at somebody's real stores.
 MISLEADING = ("AGENTRUNS_", "AGENT_ID", "MONGODB_", "POSTGRES_", "MINIO_", "PREFECT_", "PG")

@@ -126,7 +126,8 @@ def _find_go() -> Path:
 
 def _go_version(path: Path) -> tuple[int, ...]:
     try:
-        ran = subprocess.run([path, "env", "GOVERSION"], capture_output=True, text=True, check=True)  # noqa: S603
+        asked = [str(path), "env", "GOVERSION"]
+        ran = subprocess.run(asked, capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
     except (OSError, subprocess.CalledProcessError):
         return ()
     numbers = ran.stdout.strip().removeprefix("go").split(".")[:2]

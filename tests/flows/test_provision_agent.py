@@ -58,6 +58,7 @@ def test_what_the_audit_log_need_not_keep_any_more_goes(settings: Settings, agen
     assert [entry.what for entry in log.page()] == ["audit pruned"]
 
 
+@pytest.mark.promise(14, by="us")
 def test_nothing_secret_is_kept_by_prefect(
     settings: Settings, agent_id: str, tmp_path: Path
 ) -> None:

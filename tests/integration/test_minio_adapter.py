@@ -117,6 +117,7 @@ def test_an_upload_that_cannot_be_registered_stands_and_is_logged(
     assert record.__dict__["file_id"] == str(path.file.id)
 
 
+@pytest.mark.promise(11, by="us")
 @pytest.mark.parametrize("content", [HTML, SVG], ids=["HTML", "SVG"])
 @pytest.mark.parametrize("name", ["shot.png", "shot.html", "shot.svg", "shot"])
 def test_what_could_run_in_a_browser_is_only_ever_downloaded(
@@ -158,6 +159,7 @@ def test_a_picture_is_shown_by_a_browser(
     assert headers["Content-Disposition"] == "inline"
 
 
+@pytest.mark.promise(11, by="us")
 def test_html_put_by_other_means_under_a_pictures_name_is_served_as_a_picture(
     minio: MinIOAdapter, agent_id: str, task: AgentTask
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_presigned_url_lives_between_a_second_and_a_week(
         minio.get_presigned_url("screenshots", "a/b.png", expires_seconds=seconds)
 
 
+@pytest.mark.promise(9, by="us")
 @pytest.mark.parametrize(
     "path",
     ["", "../b", "/a", "a//b", "a\\b", "a\0b", "a\nb", "a/\u202eb", "a/" + "x" * 1024, "a/./b"],

@@ -394,6 +394,7 @@ def test_agents_are_listed_page_by_page(access: Provisioning, agent_id: str) -> 
     assert second.next is None
 
 
+@pytest.mark.promise(14, by="us")
 def test_no_secret_is_in_what_is_shown_of_an_agent(
     access: Provisioning, settings: Settings, agent_id: str
 ) -> None:

@@ -78,6 +78,7 @@ class TestWithPrefect:
         assert b"<html" in answer_to(f"{ui}/", seconds=5)
         assert b'"auth":"BASIC"' in answer_to(f"{ui}/ui-settings", seconds=5)
 
+    @pytest.mark.promise(14, by="us")
     def test_no_secret_is_in_any_command_line(self, whole):
         credentials = (whole.home / "stack/credentials.json").read_text()
         secrets = [part for part in credentials.split('"') if len(part) == 40]
@@ -118,6 +119,7 @@ class TestWithPrefect:
         (worker,) = [each for each in processes_of(whole) if "worker" in each.cmdline()]
         assert Path(worker.environ()["TMPDIR"]).is_relative_to(whole.home)
 
+    @pytest.mark.promise(14, by="us")
     def test_nobody_else_can_read_a_secret(self, whole):
         files = ("stack.env", "evaluator.env", "frontend.env")
         for path in (*files, "stack/credentials.json", "stack/supervisord.conf"):

@@ -3,7 +3,7 @@
 import io
 import tarfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 from minio import Minio, MinioAdmin
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from storage.access.keys import AgentKey, new_key
 from storage.access.minio import MinioAccess
 from storage.settings import Settings
+from tests import counted_attacks
 
 BUCKETS = ("screenshots", "binaries")
 #: What lies at `<agent>/x.png` of each agent in each bucket.
@@ -55,8 +56,11 @@ class Store(NamedTuple):
     def _forget(self, key: AgentKey) -> None:
         # Not by `revoke`: finding out who has the key takes MinIO half a second.
         admin = self.admin(*self.root)
-        refusal(lambda: admin.user_remove(key.minio_access_key))
-        refusal(lambda: admin.policy_remove(f"agentruns-{key.key_id}"))
+        # Both may be gone already.
+        with suppress(MinioAdminException):
+            admin.user_remove(key.minio_access_key)
+        with suppress(MinioAdminException):
+            admin.policy_remove(f"agentruns-{key.key_id}")
         for bucket in BUCKETS:
             for item in self.operator.list_objects(bucket, f"{key.agent_id}/", recursive=True):
                 self.operator.remove_object(bucket, str(item.object_name))
@@ -94,9 +98,12 @@ def refusal(call: Callable[[], object]) -> str:
     try:
         call()
     except S3Error as error:
+        counted_attacks.refused("MinIO")
         return error.code or ""
     except MinioAdminException as error:
+        counted_attacks.refused("MinIO")
         return "AccessDenied" if error._code == "403" else error._code
+    counted_attacks.allowed("MinIO")
     return ""
 
 

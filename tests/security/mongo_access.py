@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, ServerSelectionTime
 
 from storage.access.keys import AgentKey, new_key
 from storage.access.mongo import MongoAccess
+from tests import counted_attacks
 
 Client = MongoClient[dict[str, Any]]
 
@@ -60,6 +61,7 @@ def refusal(call: Callable[[], object]) -> int | None:
     """The server's code for it; a driver that was refused once repeats it as being away."""
     with pytest.raises((OperationFailure, ServerSelectionTimeoutError)) as refused:
         call()
+    counted_attacks.refused("MongoDB")
     if isinstance(refused.value, ServerSelectionTimeoutError):
         return WRONG_PASSWORD if "AuthenticationFailed" in str(refused.value) else None
     if isinstance(refused.value, BulkWriteError):

@@ -12,6 +12,7 @@ import psycopg
 from storage.access.keys import AgentKey, new_key
 from storage.access.postgres import PostgresAccess
 from storage.postgres.address import with_login
+from tests import counted_attacks
 
 Raw = psycopg.Connection[Any]
 
@@ -128,13 +129,18 @@ def refusal(connection: Raw, statement: str, told: Any = None) -> str:
     try:
         connection.execute(statement.encode(), told)
     except psycopg.Error as error:
+        counted_attacks.refused("PostgreSQL")
         return error.sqlstate or "?"
+    counted_attacks.allowed("PostgreSQL")
     return ""
 
 
 def rows(connection: Raw, statement: str, told: Any = None) -> list[tuple[Any, ...]]:
     """What a statement finds, or the rows it changed, given RETURNING."""
-    return connection.execute(statement.encode(), told).fetchall()
+    found = connection.execute(statement.encode(), told).fetchall()
+    # Row security shows nothing and says nothing, so an empty answer is its refusal.
+    (counted_attacks.allowed if found else counted_attacks.refused)("PostgreSQL")
+    return found
 
 
 def a_key_id() -> str:

@@ -33,9 +33,13 @@ from storage.access.minio import MinioAccess
 from storage.errors import AccessDenied
 from storage.minio import MinIOAdapter, make_buckets
 from storage.settings import Settings
+from tests import counted_attacks
 from tests.security.minio_access import BUCKETS, CONTENT, Store, raw, refusal, tar, unpacked
 
-pytestmark = pytest.mark.usefixtures("restored_components")
+pytestmark = [
+    pytest.mark.usefixtures("restored_components"),
+    pytest.mark.promise(1, by="MinIO"),
+]
 
 #: On one agent's objects in a bucket, as whoever the client is.
 Call = Callable[[Minio, str, str], object]
@@ -72,8 +76,10 @@ def status_of(url: str, method: str = "GET", headers: dict[str, str] | None = No
     data = b"x" if method == "PUT" else None
     try:
         with urlopen(Request(url, data, headers or {}, method=method), timeout=10) as answer:  # noqa: S310 - MinIO's own address
+            counted_attacks.allowed("MinIO")
             return int(answer.status)
     except HTTPError as error:
+        counted_attacks.refused("MinIO")
         return int(error.code)
 
 
@@ -110,6 +116,7 @@ def test_an_agent_does_with_its_objects_what_it_may_not_with_another_s(
         content = store.operator.get_object(bucket, f"{other}/x.png").read()
         assert content == CONTENT + other.encode()
     CALLS[call](client, bucket, agent_id)
+    counted_attacks.allowed("MinIO")
 
 
 CROSSINGS: dict[str, Crossing] = {
@@ -206,6 +213,7 @@ def test_a_right_to_list_one_s_own_prefix_would_list_everybody_s(
     assert found.object_name == f"{theirs}x.png"
 
 
+@pytest.mark.promise(9, by="MinIO")
 @pytest.mark.parametrize(
     "name",
     [
@@ -249,6 +257,7 @@ BUCKET_RIGHTS: dict[str, Callable[[Minio, str], object]] = {
 }
 
 
+@pytest.mark.promise(2, by="MinIO")
 @pytest.mark.parametrize("right", BUCKET_RIGHTS)
 def test_nobody_but_the_operator_rules_over_buckets(
     store: Store, agent_id: str, frontend: tuple[str, str], right: str
@@ -279,6 +288,7 @@ ADMIN: dict[str, Callable[[MinioAdmin, str], object]] = {
 }
 
 
+@pytest.mark.promise(2, by="MinIO")
 @pytest.mark.parametrize("command", ADMIN)
 def test_nobody_but_the_operator_gives_rights(
     store: Store, agent_id: str, frontend: tuple[str, str], command: str
@@ -293,6 +303,7 @@ def test_nobody_but_the_operator_gives_rights(
     assert refusal(lambda: ADMIN[command](signs, frontend[0])) == "AccessDenied"
 
 
+@pytest.mark.promise(2, by="MinIO", control=True)
 @pytest.mark.parametrize("command", ["users", "policies", "the server", "who has what"])
 def test_the_operator_does(store: Store, command: str) -> None:
     ADMIN[command](store.admin(*store.root), store.root[0])
@@ -321,6 +332,7 @@ def test_a_temporary_key_may_no_more_than_the_one_it_comes_from_and_ends_with_it
     assert refusal(lambda: client.stat_object("screenshots", own)) == "AccessDenied"
 
 
+@pytest.mark.promise(10, by="MinIO")
 def test_a_presigned_url_opens_no_more_than_who_signed_it_may(store: Store, agent_id: str) -> None:
     client, other = store.agent(agent_id), f"{agent_id}x"
     store.agent(other)
@@ -329,6 +341,7 @@ def test_a_presigned_url_opens_no_more_than_who_signed_it_may(store: Store, agen
     assert status_of(client.presigned_put_object("screenshots", f"{other}/x.png"), "PUT") == 403
 
 
+@pytest.mark.promise(8, by="MinIO")
 def test_the_frontend_shows_screenshots_and_does_nothing_else(
     store: Store, agent_id: str, frontend: tuple[str, str]
 ) -> None:
@@ -349,6 +362,7 @@ def test_the_frontend_shows_screenshots_and_does_nothing_else(
     assert status_of(client.presigned_get_object("screenshots", name)) == 200
 
 
+@pytest.mark.promise(10, by="MinIO")
 def test_a_new_frontend_ends_the_one_before_and_what_it_signed(
     store: Store, agent_id: str, frontend: tuple[str, str]
 ) -> None:
@@ -360,6 +374,7 @@ def test_a_new_frontend_ends_the_one_before_and_what_it_signed(
     assert status_of(url) == 403
 
 
+@pytest.mark.promise(11, by="MinIO")
 def test_urls_are_signed_by_the_frontend_and_show_what_the_row_says(
     store: Store, agent_id: str, frontend: tuple[str, str]
 ) -> None:
@@ -400,6 +415,7 @@ def test_nobody_without_a_key_gets_anything(store: Store, agent_id: str) -> None
     assert store.client(name, secret).stat_object("screenshots", f"{agent_id}/x.png")
 
 
+@pytest.mark.promise(8, by="MinIO")
 def test_the_evaluator_has_no_user(store: Store) -> None:
     users = json.loads(store.admin(*store.root).user_list())
     assert not [name for name in users if "evaluator" in name]
@@ -454,8 +470,10 @@ def unsigned_write(store: Store, access_key: str, path: str) -> int:
     url = f"http://{store.address}/screenshots/{path}?{query}"
     try:
         with urlopen(Request(url, UNSIGNED, headers, method="PUT"), timeout=10) as answer:
+            counted_attacks.allowed("MinIO")
             return int(answer.status)
     except HTTPError as error:
+        counted_attacks.refused("MinIO")
         return int(error.code)
 
 
@@ -595,6 +613,7 @@ def test_of_any_two_agents_neither_reads_or_writes_the_other_s(
             assert refusal(read) == refusal(write) == "AccessDenied"
 
 
+@pytest.mark.promise(14, by="us")
 def test_no_secret_of_a_key_is_in_what_goes_wrong(store: Store, agent_id: str) -> None:
     key = new_key(agent_id)
     wrong = store.settings.model_copy(update={"minio_secret_key": key.secret})

@@ -24,6 +24,7 @@ from storage.access.keys import new_key
 from storage.access.mongo import MongoAccess
 from storage.access.roles import MONGODB_EVALUATOR as EVALUATOR
 from storage.mongo.clients import address
+from tests import counted_attacks
 from tests.security.mongo_access import (
     LOGS,
     MEMORIES,
@@ -34,7 +35,10 @@ from tests.security.mongo_access import (
     refusal,
 )
 
-pytestmark = pytest.mark.usefixtures("restored_components")
+pytestmark = [
+    pytest.mark.usefixtures("restored_components"),
+    pytest.mark.promise(1, by="MongoDB"),
+]
 
 Call = Callable[[Client, str], object]
 #: From a database into another.
@@ -103,6 +107,7 @@ def test_an_agent_does_in_its_own_database_what_it_may_not_in_another_s(
     for name in ("admin", "local", "config", "test", "agent_"):
         assert refusal(lambda name=name: CALLS[call](client, name)) == UNAUTHORIZED
     CALLS[call](client, f"agent_{agent_id}")
+    counted_attacks.allowed("MongoDB")
     for other in (f"{agent_id}x", f"{agent_id}-", f"{agent_id}_1"):
         [document] = server.admin[f"agent_{other}"][LOGS].find()
         assert document == {"_id": "first", "agent_id": other, "secret": "s"}
@@ -126,6 +131,7 @@ CROSSINGS: dict[str, Crossing] = {
 }
 
 
+@pytest.mark.promise(7, by="MongoDB")
 @pytest.mark.parametrize("crossing", CROSSINGS)
 def test_nothing_is_carried_from_one_s_own_database_into_another_s(
     server: Server, agent_id: str, crossing: str
@@ -136,8 +142,10 @@ def test_nothing_is_carried_from_one_s_own_database_into_another_s(
     assert refusal(lambda: CROSSINGS[crossing](client, own, theirs)) == UNAUTHORIZED
     assert refusal(lambda: CROSSINGS[crossing](client, theirs, own)) == UNAUTHORIZED
     CROSSINGS[crossing](client, own, own)
+    counted_attacks.allowed("MongoDB")
 
 
+@pytest.mark.promise(7, by="MongoDB")
 @pytest.mark.parametrize("stage", ["$lookup", "$graphLookup", "$unionWith"])
 def test_no_stage_of_an_aggregation_reads_another_s_database(
     server: Server, agent_id: str, stage: str
@@ -180,6 +188,7 @@ JAVASCRIPT: dict[str, Call] = {
 }
 
 
+@pytest.mark.promise(7, by="MongoDB")
 @pytest.mark.parametrize("script", JAVASCRIPT)
 def test_no_javascript_runs_for_anybody(server: Server, agent_id: str, script: str) -> None:
     client = server.agent(agent_id)
@@ -225,6 +234,7 @@ POWERS: dict[str, Callable[[Client, str, str], object]] = {
 }
 
 
+@pytest.mark.promise(2, by="MongoDB")
 @pytest.mark.parametrize("power", POWERS)
 @pytest.mark.parametrize("kind", ["agent", "append-only", "evaluator"])
 def test_nobody_but_the_operator_has_power_over_the_server(
@@ -240,6 +250,7 @@ def test_nobody_but_the_operator_has_power_over_the_server(
     assert client[f"agent_{agent_id}"][LOGS].find_one() is not None
 
 
+@pytest.mark.promise(2, by="MongoDB", control=True)
 @pytest.mark.parametrize(
     "power", ["all operations", "users", "passwords", "parameters", "the log", "the state"]
 )
@@ -280,6 +291,7 @@ CHANGES: dict[str, Call] = {
 }
 
 
+@pytest.mark.promise(7, by="MongoDB")
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_append_only_agent_cannot_change_what_it_logged(
     server: Server, agent_id: str, change: str
@@ -290,8 +302,10 @@ def test_an_append_only_agent_cannot_change_what_it_logged(
     assert list(server.admin[name][LOGS].find()) == before
     full = f"{agent_id}f"
     CHANGES[change](server.agent(full), f"agent_{full}")
+    counted_attacks.allowed("MongoDB")
 
 
+@pytest.mark.promise(7, by="MongoDB", control=True)
 def test_an_append_only_agent_logs_finds_and_changes_its_memories(
     server: Server, agent_id: str
 ) -> None:
@@ -306,6 +320,7 @@ def test_an_append_only_agent_logs_finds_and_changes_its_memories(
     assert database[MEMORIES].count_documents({}) == 0
 
 
+@pytest.mark.promise(8, by="MongoDB", control=True)
 def test_the_evaluator_reads_every_agent_also_one_that_comes_later(
     server: Server, agent_id: str
 ) -> None:
@@ -324,6 +339,7 @@ WRITES = {
 }  # fmt: skip
 
 
+@pytest.mark.promise(8, by="MongoDB")
 @pytest.mark.parametrize("call", sorted(WRITES | set(CROSSINGS)))
 def test_the_evaluator_writes_nothing(server: Server, agent_id: str, call: str) -> None:
     server.access.ensure_evaluator(PASSWORD)
@@ -332,11 +348,14 @@ def test_the_evaluator_writes_nothing(server: Server, agent_id: str, call: str) 
     if call in CROSSINGS and call not in WRITES:
         assert refusal(lambda: CROSSINGS[call](evaluator, name, name)) == UNAUTHORIZED
         CROSSINGS[call](agent, name, name)
+        counted_attacks.allowed("MongoDB")
     else:
         assert refusal(lambda: CALLS[call](evaluator, name)) == UNAUTHORIZED
         CALLS[call](agent, name)
+        counted_attacks.allowed("MongoDB")
 
 
+@pytest.mark.promise(8, by="MongoDB")
 def test_the_evaluator_reads_nothing_else(server: Server, agent_id: str) -> None:
     server.access.ensure_evaluator(PASSWORD)
     evaluator = server.client(EVALUATOR, PASSWORD, "admin")
@@ -344,6 +363,7 @@ def test_the_evaluator_reads_nothing_else(server: Server, agent_id: str) -> None
     assert refusal(evaluator[f"agent_{agent_id}"]["notes"].find_one) == UNAUTHORIZED
 
 
+@pytest.mark.promise(8, by="MongoDB")
 def test_who_has_no_user_gets_nothing(server: Server, agent_id: str) -> None:
     key = server.granted(agent_id)
     with Client(f"mongodb://{server.address}") as frontend:
@@ -415,6 +435,7 @@ def test_a_repeated_grant_changes_what_a_key_may(server: Server, agent_id: str) 
     assert refusal(lambda: logs.delete_many({})) == UNAUTHORIZED
 
 
+@pytest.mark.promise(14, by="us")
 def test_no_secret_of_a_key_is_in_its_words_or_in_the_server_s_log(
     server: Server, stack: Stack, agent_id: str
 ) -> None:
@@ -445,6 +466,7 @@ def test_of_any_two_agents_neither_reads_or_writes_the_other_s(
             assert refusal(lambda logs=theirs: logs.insert_one({})) == UNAUTHORIZED
 
 
+@pytest.mark.promise(6, by="us")
 @given(st.text() | st.sampled_from(["a" * 58, "A", "a.b", "a/b", "a$", "", "..", "a\n", "-a"]))
 def test_there_is_no_key_for_what_no_agent_can_be_called(name: str) -> None:
     if re.fullmatch(AGENT_ID_PATTERN, name):

@@ -25,6 +25,8 @@ from tests.security.postgres_logins import (
     rows,
 )
 
+pytestmark = pytest.mark.promise(1, by="PostgreSQL")
+
 
 class TestAgent:
     @pytest.mark.parametrize("table", TABLES)
@@ -43,6 +45,7 @@ class TestAgent:
         assert mine.agent_id in text
         assert theirs.agent_id not in text
 
+    @pytest.mark.promise(3, by="PostgreSQL")
     @pytest.mark.parametrize("view", ["task_summaries", "latest_scores", "screenshots"])
     def test_no_view_is_a_way_around(self, doors, agent, theirs, view):
         assert refusal(agent, f"SELECT * FROM {view}") == DENIED
@@ -50,6 +53,7 @@ class TestAgent:
         seen = f"SELECT FROM {view} WHERE agent_id = %s"
         assert rows(doors.component("frontend"), seen, mark)
 
+    @pytest.mark.promise(3, by="PostgreSQL")
     def test_a_function_of_its_own_sees_no_row_of_another(self, agent, mine, theirs):
         """A function that tells what it is given, and claims to be cheaper than the policy."""
         agent.execute(
@@ -103,6 +107,7 @@ class TestAgent:
         assert refusal(agent, f"UPDATE {table} SET sequence = 7") == DENIED
         assert refusal(agent, f"SELECT sequence FROM {table}") == ""
 
+    @pytest.mark.promise(3, by="PostgreSQL")
     @pytest.mark.parametrize("insert", [STEP, FILE], ids=["step", "file"])
     def test_hangs_nothing_on_the_task_of_another_and_learns_nothing(
         self, agent, mine, theirs, insert
@@ -115,6 +120,7 @@ class TestAgent:
         assert len(set(said.values())) == 1
         assert refusal(agent, insert, mine.told()) == ""
 
+    @pytest.mark.promise(3, by="PostgreSQL")
     def test_a_taken_id_tells_nothing_about_whose_it_is(self, agent, mine, theirs):
         with pytest.raises(psycopg.errors.UniqueViolation) as refused:
             agent.execute(TASK.encode(), mine.told(id=theirs.task))
@@ -148,6 +154,7 @@ class TestAgent:
             assert refusal(agent, insert, mine.told(at=at)) == NO_CHECK
             agent.execute(insert, mine.told(at="2026-02-01"))
 
+    @pytest.mark.promise(4, by="PostgreSQL")
     @pytest.mark.parametrize(
         "role",
         ["postgres", "agentruns", "agentruns_operator", "agentruns_evaluator", "another key"],
@@ -160,10 +167,12 @@ class TestAgent:
         assert refusal(agent, f"GRANT {role} TO CURRENT_USER") == DENIED
         assert refusal(agent, "SET ROLE agentruns_agent") == ""
 
+    @pytest.mark.promise(4, by="PostgreSQL")
     def test_stays_itself_in_the_role_of_its_group(self, agent, mine, theirs):
         agent.execute("SET ROLE agentruns_agent")
         assert rows(agent, "SELECT DISTINCT agent_id FROM tasks") == [(mine.agent_id,)]
 
+    @pytest.mark.promise(4, by="PostgreSQL")
     @pytest.mark.parametrize(
         "name", ["agentruns.agent_id", "app.agent_id", "agent.id", "application_name"]
     )
@@ -172,6 +181,7 @@ class TestAgent:
         assert rows(agent, "SELECT agent_id FROM own_agent") == [(mine.agent_id,)]
         assert rows(agent, "SELECT DISTINCT agent_id FROM tasks") == [(mine.agent_id,)]
 
+    @pytest.mark.promise(4, by="PostgreSQL")
     def test_does_not_switch_row_security_off(self, agent):
         assert refusal(agent, "SELECT FROM tasks") == ""
         agent.execute("SET row_security = off")
@@ -182,6 +192,7 @@ class TestAgent:
         assert refusal(agent, "SET session_replication_role = replica") == DENIED
         assert refusal(agent, "ALTER ROLE CURRENT_USER BYPASSRLS") == DENIED
 
+    @pytest.mark.promise(4, by="PostgreSQL")
     @pytest.mark.parametrize("trick", ["table", "view", "function", "type"])
     def test_shadows_nothing_that_the_policies_rely_on(self, agent, mine, theirs, trick):
         """What is in pg_temp or first on the search path is not what a policy finds."""
@@ -198,6 +209,7 @@ class TestAgent:
         agent.execute("SET search_path = pg_temp, public")
         assert rows(agent, "SELECT DISTINCT agent_id FROM public.tasks") == [(mine.agent_id,)]
 
+    @pytest.mark.promise(2, by="PostgreSQL")
     @pytest.mark.parametrize(
         "statement",
         [
@@ -223,6 +235,7 @@ class TestAgent:
         assert refusal(agent, "CREATE TEMP TABLE mine (LIKE task_progress)") == ""
         assert refusal(agent, "DO 'BEGIN LOCK TABLE tasks IN ACCESS SHARE MODE; END'") == ""
 
+    @pytest.mark.promise(2, by="PostgreSQL")
     def test_passes_no_right_on(self, doors, agent):
         """PostgreSQL answers a grant that grants nothing with a warning."""
         frontend = doors.component("frontend")
@@ -230,6 +243,7 @@ class TestAgent:
         assert refusal(frontend, "SELECT metadata FROM tasks") == DENIED
         assert refusal(frontend, "SELECT title FROM tasks") == ""
 
+    @pytest.mark.promise(2, by="PostgreSQL")
     @pytest.mark.parametrize(
         "statement",
         [
@@ -298,6 +312,7 @@ class TestAgent:
 
 
 class TestStatus:
+    @pytest.mark.promise(1, by="PostgreSQL", control=True)
     @pytest.mark.parametrize(("earlier", "later"), [*product(Status, Status)], ids=str)
     def test_the_trigger_allows_what_the_writer_would_do(self, doors, earlier, later):
         operator = doors.component("operator")

@@ -22,8 +22,11 @@ from tests.security.postgres_logins import (
     scram,
 )
 
+pytestmark = pytest.mark.promise(8, by="PostgreSQL")
+
 
 class TestEvaluator:
+    @pytest.mark.promise(8, by="PostgreSQL", control=True)
     @pytest.mark.parametrize("table", TABLES)
     def test_reads_the_rows_of_all_agents(self, doors, mine, theirs, table):
         found = rows(doors.component("evaluator"), f"SELECT DISTINCT agent_id FROM {table}")
@@ -98,6 +101,7 @@ class TestFrontend:
         assert rows(frontend, "SELECT FROM binary_file_metadata WHERE id = %s", told) == []
 
 
+@pytest.mark.promise(2, by="PostgreSQL")
 class TestOperator:
     @pytest.mark.parametrize(
         "statement",
@@ -196,6 +200,7 @@ def test_provisioning_is_for_the_operator(doors, agent, who, call):
     assert refusal(connection, "SELECT version_num FROM alembic_version") == ""
 
 
+@pytest.mark.promise(2, by="PostgreSQL")
 class TestCatalog:
     """What the next revision could forget."""
 
@@ -208,6 +213,7 @@ class TestCatalog:
         assert len(found) >= 8
         assert {name for name, forced in found if not forced} == {"alembic_version"}
 
+    @pytest.mark.promise(3, by="PostgreSQL")
     def test_every_view_asks_with_the_rights_of_who_asks(self, doors):
         found = rows(
             doors.component("operator"),
@@ -217,6 +223,7 @@ class TestCatalog:
         assert len(found) == 4
         assert all("security_invoker=true" in (options or ()) for _, options in found)
 
+    @pytest.mark.promise(3, by="PostgreSQL")
     def test_no_function_is_for_everybody_and_every_definers_path_is_pinned(self, doors):
         found = rows(
             doors.component("operator"),

@@ -29,8 +29,11 @@ from tests.security.postgres_logins import (
     scram,
 )
 
+pytestmark = pytest.mark.promise(1, by="PostgreSQL")
+
 
 class TestKeys:
+    @pytest.mark.promise(1, by="PostgreSQL", control=True)
     def test_two_keys_of_an_agent_count_at_once(self, doors, mine):
         for connection in (doors.agent(mine.agent_id), doors.agent(mine.agent_id)):
             assert rows(connection, "SELECT id FROM tasks") == [(mine.task,)]
@@ -101,6 +104,7 @@ COLLIDING = [
 ]  # fmt: skip
 
 
+@pytest.mark.promise(6, by="PostgreSQL")
 @pytest.mark.parametrize(("one", "other"), COLLIDING)
 def test_ids_that_look_alike_or_reserved_stay_apart(doors, one, other):
     kept_apart(doors, one, other)
@@ -120,6 +124,7 @@ def test_no_agent_reads_or_writes_what_another_has(doors, ids):
     kept_apart(doors, *ids)
 
 
+@pytest.mark.promise(6, by="PostgreSQL")
 @hypothesis_settings(
     max_examples=100,
     deadline=None,
@@ -135,6 +140,7 @@ def test_no_string_that_is_no_id_gets_a_key(doors, id_):
     assert refusal(operator, "SELECT add_agent(%s, false)", [id_]) == NO_CHECK
 
 
+@pytest.mark.promise(6, by="PostgreSQL")
 @pytest.mark.parametrize("id_", ["A", "Agent", "..", "a/b", "a b", "a\n", "x" * 58, "", "ä", "-a"])
 def test_ids_of_another_shape_get_no_key(doors, id_):
     operator = doors.component("operator")

@@ -14,6 +14,9 @@ from storage.mongo import MongoAdapter
 from storage.postgres import PostgresAdapter
 from storage.settings import Settings
 from storage.stores import Stores
+from tests import counted_attacks
+
+pytestmark = pytest.mark.promise(6, by="us")
 
 HOSTILE = [
     "", ".", "..", "-a", "A", "Agent", "a/b", "a//b", "../a", "a\\b", "a.b", "a b", "a\n", "a\0",
@@ -65,12 +68,14 @@ def test_no_hostile_id_passes_a_door_that_an_agent_passes(
     door: str,
 ) -> None:
     DOORS[door](stores, settings, agent_id)
+    counted_attacks.allowed("us")
     # An empty id may not become the one of the environment.
     monkeypatch.setenv("AGENT_ID", agent_id)
     known = settings.model_copy(update={"agent_id": agent_id})
     for hostile in HOSTILE:
         with pytest.raises(ValueError, match=r"."):
             DOORS[door](stores, known, hostile)
+        counted_attacks.refused("us")
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from agentruns.models import AgentTask, ProgressUpdate
 from storage.mongo import MongoAdapter
 from storage.postgres import PostgresAdapter
 
+pytestmark = pytest.mark.promise(5, by="us")
+
 ROOT = Path(__file__).parents[2]
 SQL = [
     "'; DROP TABLE tasks; --", "' OR '1'='1", "\\'; SELECT pg_sleep(9); --", "$$; DROP TABLE tasks",

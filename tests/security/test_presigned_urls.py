@@ -11,6 +11,9 @@ import pytest
 from agentruns.models import Bucket
 from storage.minio import MinIOAdapter
 from storage.settings import Settings
+from tests import counted_attacks
+
+pytestmark = pytest.mark.promise(10, by="MinIO")
 
 ROOT = Path(__file__).parents[2]
 CODE = ("agentruns", "storage", "quality", "tasks", "flows", "apps")
@@ -23,8 +26,10 @@ def status_of(url: str, method: str = "GET") -> int:
     data = b"x" if method in {"PUT", "POST"} else None
     try:
         with urlopen(Request(url, data, method=method), timeout=10) as answer:  # noqa: S310 - MinIO's own address
+            counted_attacks.allowed("MinIO")
             return int(answer.status)
     except HTTPError as error:
+        counted_attacks.refused("MinIO")
         return int(error.code)
 
 
@@ -82,6 +87,7 @@ def test_it_carries_the_name_of_the_key_that_only_reads_and_no_secret(
     assert settings.required("minio_signing_secret_key") not in url
 
 
+@pytest.mark.promise(10, by="us")
 def test_no_code_of_ours_can_give_a_right_to_write() -> None:
     assert WRITING.search("client.presigned_put_object(bucket, name)")
     files = [file for folder in CODE for file in (ROOT / folder).rglob("*.py")]

@@ -16,6 +16,8 @@ from agentruns.spool import Spool
 from storage.delivery import Delivery
 from storage.settings import Settings
 
+pytestmark = pytest.mark.promise(14, by="us")
+
 AGENT = Path(__file__).with_name("telling_agent.py")
 KEY = "q7Zp4Rt8Lw2Xn6Vb9Kd3Hs5Jf1Mg0Tc"
 #: Known by their own look.
@@ -81,6 +83,7 @@ def told(tmp_path: Path, settings: Settings, agent_id: str) -> Iterator[Path]:
     return tmp_path / "spool"
 
 
+@pytest.mark.promise(14, by="us", control=True)
 def test_thirty_kinds_are_planted() -> None:
     assert len(SHAPES) + len(NAMED) >= 30
     assert all(any(secret in text for secret in SECRETS) for text in _texts())

@@ -16,6 +16,8 @@ from apps.stack import Stack
 from storage.settings import Settings
 from tests.own_spool import own_spool
 
+pytestmark = pytest.mark.promise(14, by="us")
+
 __all__ = ["own_spool"]  # a fixture of another file
 
 SCRIPT = str(Path(sys.executable).with_name("agentruns"))
@@ -112,6 +114,7 @@ def test_no_other_user_can_read_a_file_of_the_home(prefect: Stack) -> None:
     assert readable == []
 
 
+@pytest.mark.promise(14, by="us", control=True)
 def test_a_file_that_others_could_read_would_be_found(tmp_path: Path) -> None:
     tmp_path.chmod(0o711)
     (tmp_path / "open").write_text("x")

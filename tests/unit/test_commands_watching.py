@@ -138,6 +138,7 @@ def test_a_trajectory_becomes_steps_while_it_is_written(way: str, tmp_path: Path
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.promise(13, by="us")
 def test_links_and_what_they_lead_to_are_left_alone(way: str, tmp_path: Path) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "folder"
     outside.mkdir()
@@ -187,6 +188,7 @@ def test_no_name_and_no_trajectory_brings_a_secret_along(tmp_path: Path) -> None
     assert "sk-abc" not in told
 
 
+@pytest.mark.promise(13, by="us")
 def test_a_folder_that_became_a_link_leads_nowhere(tmp_path: Path) -> None:
     folder, outside = tmp_path / "folder", tmp_path / "outside"
     (folder / "inner").mkdir(parents=True)

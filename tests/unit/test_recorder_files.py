@@ -58,6 +58,7 @@ def test_a_picture_is_known_by_its_content(
     assert file.metadata == {"step": 3, "name": "login page"}
 
 
+@pytest.mark.promise(12, by="us")
 @pytest.mark.parametrize(
     ("content", "content_type", "fault"),
     [

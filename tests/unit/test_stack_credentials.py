@@ -16,6 +16,7 @@ def written(path, **changes):
     return {name: value for name, value in known.items() if value}
 
 
+@pytest.mark.promise(15, by="us")
 def test_a_home_that_was_made_before_gets_what_it_lacks_and_keeps_the_rest(tmp_path):
     path = tmp_path / "credentials.json"
     before = written(path, **dict.fromkeys(ADDED))
@@ -48,6 +49,7 @@ def test_a_home_that_was_never_started_has_none(tmp_path):
     assert read_credentials(tmp_path / "credentials.json") is None
 
 
+@pytest.mark.promise(14, by="us")
 def test_credentials_do_not_show_themselves():
     made = Credentials()
     assert made.postgres_operator_password not in repr(made)

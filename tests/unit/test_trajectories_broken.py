@@ -43,6 +43,7 @@ def first(folder, name):
     return min(folder.path.glob(f"turn_*/*_{name}"))
 
 
+@pytest.mark.promise(12, by="us")
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -70,6 +71,7 @@ def test_a_problem_names_the_byte_where_sense_ends(folder):
     assert only_problem(folder).offset == 7
 
 
+@pytest.mark.promise(12, by="us")
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -139,6 +141,7 @@ def test_nesting_as_deep_as_python_reads_is_stored_wherever_it_is(folder):
     assert of(Problem, records) == []
 
 
+@pytest.mark.promise(12, by="us")
 def test_a_huge_output_is_clipped_with_a_note(folder):
     folder.call("shell", "{}", {"lines": ["x" * 1000] * 4_000}, drawn="")
     step = of(ProgressUpdate, read(folder))[-1]
@@ -153,6 +156,7 @@ def test_a_huge_title_and_assignment_fit_their_fields(tmp_path):
     assert len(task.model_dump_json()) < 1_000_000
 
 
+@pytest.mark.promise(12, by="us")
 def test_metadata_larger_than_the_limit_is_read_without_its_long_texts(folder, monkeypatch):
     shots = [{"image_url": data_url(png(seed, noise=9_000))} for seed in range(50)]
     folder.end(new_items=shots)
@@ -179,12 +183,14 @@ def test_json_without_long_texts_is_json_of_the_same_shape(value, size):
     json.loads(without_long_texts(pieces, 5))
 
 
+@pytest.mark.promise(12, by="us")
 def test_a_file_larger_than_the_limit_is_not_read(folder, monkeypatch):
     monkeypatch.setattr("agentruns.trajectories.files.read_content.__defaults__", (800,))
     reasons = {problem.reason for problem in of(Problem, read(folder))}
     assert any("more than the 800 that are read" in reason for reason in reasons)
 
 
+@pytest.mark.promise(13, by="us")
 def test_links_are_never_followed(folder, tmp_path):
     (tmp_path / "secret.json").write_bytes(SECRET)
     (tmp_path / "elsewhere").mkdir()
@@ -200,6 +206,7 @@ def test_links_are_never_followed(folder, tmp_path):
     assert all("never followed" in problem.reason for problem in problems)
 
 
+@pytest.mark.promise(13, by="us")
 def test_a_link_put_in_place_of_a_listed_file_is_not_followed(folder, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -214,6 +221,7 @@ def test_a_link_put_in_place_of_a_listed_file_is_not_followed(folder, tmp_path):
     assert SECRET.decode() not in repr(records)
 
 
+@pytest.mark.promise(13, by="us")
 def test_pipes_sockets_and_unknown_folders_are_told_and_not_read(folder):
     os.mkfifo(folder.path / "turn_001" / "0098_agent_response.json")
     os.mkfifo(folder.path / "pipe")
