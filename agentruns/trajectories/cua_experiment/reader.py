@@ -230,10 +230,9 @@ def _read_answer(run: FolderRun, artifact: Artifact) -> Records:
     calls = [item for item in items if item.get("type") in {"computer_call", "function_call"}]
     for number, item in enumerate(calls):
         run.calls += 1
+        run.listing.steps[artifact.turn] = run.calls
         call = Call(item, [], [])
         yield from call_records(run, artifact, call, content.sha256, str(number))
-    if calls:
-        run.listing.steps[artifact.turn] = run.calls
 
 
 READINGS: dict[str, Callable[[FolderRun, Artifact], Records]] = {
