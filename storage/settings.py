@@ -21,6 +21,7 @@ from pydantic_settings import (
 from agentruns.home import home
 from agentruns.models.values import AgentId
 from storage.errors import SettingsError
+from storage.tls import Files, check_readable, secured_mongodb, secured_postgres
 
 #: Naming one of these means: the local servers are not meant, not even for the others.
 STORES = frozenset(
@@ -94,6 +95,14 @@ class Settings(BaseSettings):
     postgres_url: PostgresUrl | None = None
     postgres_owner_url: PostgresUrl | None = None
     """The owner of the tables, whom row security hides every row from: for migrations only."""
+    postgres_ca_file: Path | None = None
+    """Who signs the server's certificate, where the machine's own authorities do not."""
+    postgres_certificate_file: Path | None = None
+    postgres_key_file: Path | None = None
+    mongodb_ca_file: Path | None = None
+    mongodb_certificate_file: Path | None = None
+    """A client's certificate and its key in one file."""
+    minio_ca_file: Path | None = None
     minio_endpoint: Endpoint | None = None
     minio_access_key: SecretStr | None = None
     minio_secret_key: SecretStr | None = None
@@ -163,7 +172,7 @@ def load_settings() -> Settings:
         SettingsError: when one is malformed; the message names it and hides its value.
     """
     try:
-        return Settings(_env_file=env_files(), **_secrets_in_files())
+        return _secured(Settings(_env_file=env_files(), **_secrets_in_files()))
     except ValidationError as error:
         raise _malformed(error) from None
     except ValueError as error:
@@ -207,7 +216,8 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     """
     own = {name.lower(): value for name, value in values.items() if value}
     try:
-        return _OnlyTold.model_validate({name: own[name] for name in own if name in _NAMES})
+        told = {name: own[name] for name in own if name in _NAMES}
+        return _secured(_OnlyTold.model_validate(told))
     except ValidationError as error:
         raise _malformed(error) from None
 
@@ -223,6 +233,30 @@ def settings_in(file: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
     return settings_from({name: value for name, value in told.items() if value})
+
+
+def _secured(settings: Settings) -> Settings:
+    """The same with what TLS takes in its URLs."""
+    check_readable("MINIO_CA_FILE", settings.minio_ca_file)
+    postgres = Files(
+        "POSTGRES",
+        settings.postgres_ca_file,
+        settings.postgres_certificate_file,
+        settings.postgres_key_file,
+    )
+    mongodb = Files("MONGODB", settings.mongodb_ca_file, settings.mongodb_certificate_file)
+    urls: dict[str, Any] = {}
+    for name in ("postgres_url", "postgres_owner_url"):
+        if url := getattr(settings, name):
+            urls[name] = SecretStr(secured_postgres(url.get_secret_value(), postgres))
+    if settings.mongodb_url:
+        url = settings.mongodb_url.get_secret_value()
+        urls["mongodb_url"] = SecretStr(secured_mongodb(url, mongodb))
+    urls["mongodb_clusters"] = {
+        agents: SecretStr(secured_mongodb(url.get_secret_value(), mongodb))
+        for agents, url in settings.mongodb_clusters.items()
+    }
+    return settings.model_copy(update=urls)
 
 
 def _malformed(error: ValidationError) -> SettingsError:

@@ -15,6 +15,9 @@ from storage.mongo.clusters import PREFIX, Clusters
 from storage.postgres.address import with_login
 from storage.settings import Settings
 
+#: A client's certificate is not another client's.
+_OF_CLIENT = frozenset({"sslcert", "sslkey", "sslpassword", "tlsCertificateKeyFile"})
+
 
 def credentials_file(agent_id: str, folder: Path | None = None) -> Path:
     """Where the credentials of an agent are kept on this machine (0600)."""
@@ -24,6 +27,7 @@ def credentials_file(agent_id: str, folder: Path | None = None) -> Path:
 def environment_of(key: AgentKey, settings: Settings) -> dict[str, str]:
     """The stores of these settings as the agent reaches them, with this key, by setting."""
     secret = key.secret.get_secret_value()
+    trusted = {"MINIO_CA_FILE": str(settings.minio_ca_file)} if settings.minio_ca_file else {}
     mongodb = Clusters(settings).url(key.agent_id)
     own_database = {"authSource": PREFIX + key.agent_id}
     return {
@@ -36,6 +40,7 @@ def environment_of(key: AgentKey, settings: Settings) -> dict[str, str]:
         "MINIO_SECURE": str(settings.minio_secure).lower(),
         "MINIO_REGION": settings.minio_region,
         "AGENTRUNS_ENVIRONMENT": settings.agentruns_environment,
+        **trusted,
     }
 
 
@@ -72,7 +77,7 @@ def _dns_name(agent_id: str) -> str:
 def _as_user(url: str, user: str, password: str, options: Mapping[str, str]) -> str:
     """The address of a URL for another user; of its options, who asks is replaced."""
     parts = urlsplit(url)
-    about_user = {"user", "password", "authSource", "authMechanism"}
+    about_user = {"user", "password", "authSource", "authMechanism", *_OF_CLIENT}
     kept = {name: value for name, value in parse_qsl(parts.query) if name not in about_user}
     # Spaces as %20: libpq reads no plus sign as one.
     query = urlencode(kept | dict(options), quote_via=quote)

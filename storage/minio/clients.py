@@ -21,7 +21,7 @@ def client(settings: Settings) -> Minio:
         secret_key=settings.required("minio_secret_key"),
         secure=settings.minio_secure,
         region=settings.minio_region,
-        http_client=pool(),
+        http_client=pool(settings),
     )
 
 
@@ -36,13 +36,14 @@ def signer(settings: Settings) -> Minio:
     )
 
 
-def pool() -> urllib3.PoolManager:
-    """Connections with deadlines."""
+def pool(settings: Settings) -> urllib3.PoolManager:
+    """Connections with deadlines, to servers whose certificate verifies."""
+    authorities = settings.minio_ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         maxsize=16,
         cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        ca_certs=str(authorities),
         # Repeated in one place, by `retried`; both together would wait three times over.
         retries=False,
     )

@@ -65,8 +65,8 @@ def translated(address: str) -> Iterator[None]:
         raise _status(200, address) from None
     except SSLError as error:
         raise StorageError(
-            f"No TLS connection to MinIO at {address}: trust its certificate (SSL_CERT_FILE), "
-            "or set MINIO_SECURE=false when it speaks plain HTTP."
+            f"No TLS connection to MinIO at {address}: name who signed its certificate with "
+            "MINIO_CA_FILE, or set MINIO_SECURE=false when it speaks plain HTTP."
         ) from error
     except HTTPError as error:
         raise StoreUnavailable(

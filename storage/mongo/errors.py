@@ -38,6 +38,11 @@ def translated(address: str) -> Iterator[None]:
         # A driver that was refused looks at the server again, for seconds, before it answers so.
         if isinstance(error, ServerSelectionTimeoutError) and "AuthenticationFailed" in str(error):
             raise _denied(address) from error
+        if "CERTIFICATE_VERIFY_FAILED" in str(error) or "SSL" in str(error):
+            raise AccessDenied(
+                f"No verified TLS connection to MongoDB at {address}: name who signed its "
+                "certificate with MONGODB_CA_FILE, and its host as the certificate does."
+            ) from error
         raise StoreUnavailable(
             f"MongoDB at {address} gives no answer; see whether it runs and can be reached."
         ) from error

@@ -23,7 +23,14 @@ _DENIED = (
 _UNKNOWN_NAME = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 
 # The driver gives no SQLSTATE when connecting fails, so its words have to do.
-_REFUSES_US = re.compile("authentication failed|no password supplied|no pg_hba.conf|not permitted")
+_REFUSES_US = re.compile(
+    "authentication failed|no password supplied|no pg_hba.conf|not permitted"
+    "|valid client certificate"
+)
+_UNTRUSTED = re.compile(
+    "certificate verify failed|server certificate|does not support SSL|SSL error|root certificate"
+    "|certificate file|private key file"
+)
 _NO_DATABASE = re.compile('database ".*" does not exist')
 _REASONS = {
     "Connection refused": "nothing listens at its address",
@@ -85,6 +92,11 @@ def _unavailable(words: str) -> StorageError:
     if _NO_DATABASE.search(words):
         return SchemaMismatch(
             "The database that POSTGRES_URL names does not exist: create it or correct the name."
+        )
+    if _UNTRUSTED.search(words):
+        return AccessDenied(
+            "No verified TLS connection to PostgreSQL: name who signed its certificate with "
+            "POSTGRES_CA_FILE, and its host as the certificate does; see docs/security.md."
         )
     reason = next((ours for theirs, ours in _REASONS.items() if theirs in words), "it hung up")
     return StoreUnavailable(

@@ -80,14 +80,14 @@ def test_a_store_named_by_a_file_is_a_store_of_your_own(
 
     settings = load_settings()
 
-    assert settings.required("mongodb_url") == "mongodb://from-file:s@own.example.org"
+    assert settings.required("mongodb_url").startswith("mongodb://from-file:s@own.example.org/?")
     assert settings.postgres_url is None
 
 
 def test_an_env_file_may_name_the_file_of_a_secret(folder: Path) -> None:
     (folder / "secret").write_text("postgresql://from-file:s@own.example.org/db\n")
     (folder / ".env").write_text(f"POSTGRES_URL_FILE={folder / 'secret'}\n")
-    assert load_settings().required("postgres_url").endswith("from-file:s@own.example.org/db")
+    assert "from-file:s@own.example.org/db?" in load_settings().required("postgres_url")
 
 
 def test_a_variable_goes_before_its_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -179,7 +179,8 @@ def test_every_usual_address_is_taken(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    assert load_settings().required(name.lower()) == value
+    # Beyond this machine, TLS comes on top.
+    assert load_settings().required(name.lower()).rstrip("/").startswith(value.rstrip("/"))
 
 
 @pytest.mark.usefixtures("stack")
