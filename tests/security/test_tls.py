@@ -64,7 +64,7 @@ def becomes_healthy(adapter, seconds=30):
 
 @pytest.fixture(scope="module")
 def mongods(short_folders, authority, ports):
-    """One whose certificate is right, and one whose is another host's; it takes none that is over."""
+    """One whose certificate is right, one whose is another host's; none takes one that is over."""
     certificates = {
         "mongo": authority.issue("mongo"),
         "elsewhere": authority.issue("elsewhere", host="elsewhere.example.org"),
