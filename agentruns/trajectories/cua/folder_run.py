@@ -36,7 +36,7 @@ class FolderRun(Run):
 
     def step_of(self, artifact: Artifact) -> int:
         """The step of the call in the artifact's turn, else of the call that follows."""
-        return self.listing.steps[artifact.turn]
+        return self.listing.steps.get(artifact.turn, self.calls + 1)
 
     def is_pictured(self, artifact: Artifact) -> bool:
         """Tell whether the turn holds the screenshot as a file, with nothing drawn on it."""
