@@ -28,6 +28,7 @@ MADE_UP = {
     "sk-test-7ca07386-cc09-9a1e-7706-4c2c0f552c94",
     "sk-test-965eda32-dae4-4550-8201-e2bd73ab4876",
     "sk-test-965eda32-dae4-4550",
+    "sk-test-965eda32-dae4-4550-aaaabbbbcccc",
     # Said by agents in tests, to be taken out.
     "sk-ant-api03-0123456789abcdefghij",
     "sk-ant-api03-0123456789abcdefghijklmnop",

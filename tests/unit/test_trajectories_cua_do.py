@@ -159,6 +159,15 @@ def test_a_broken_screenshot_is_a_problem(session, content):
     assert problem.path == "turn_001/screenshot.png"
 
 
+def test_a_picture_of_enormous_size_is_kept_without_being_decoded(session):
+    huge = png(1)
+    header = struct.pack(">II", 20_000, 20_000)
+    (session / "turn_001" / "screenshot.png").write_bytes(huge[:16] + header + huge[24:])
+    records = read(session)
+    assert of(Problem, records) == []
+    assert len(of(Upload, records)) == 2
+
+
 @pytest.mark.parametrize("at", ["soon", -5, 1e300, True, [], None])
 def test_an_impossible_time_is_a_problem(session, at):
     document = json.loads(first_json(session).read_text())
