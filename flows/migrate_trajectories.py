@@ -40,7 +40,7 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
     agent_id: str,
     *,
     format: str | None = None,  # noqa: A002 - the word that users know
-    timezone: str = "UTC",
+    timezone: str | None = None,
     retry_quarantined: bool = False,
     steps: tuple[Step, ...] = ("inventory", "copy", "verify"),
     deep: bool = False,
@@ -53,18 +53,20 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
         source: The folder on the worker's machine.
         agent_id: Whose records they become.
         format: Only runs in this format; everything else is archived.
-        timezone: Of times that were written down without one, such as Europe/Berlin.
+        timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what
+            was said before, when it is left out.
         retry_quarantined: Try again what could not be imported before.
         steps: What to do; all of it by default.
         deep: Verify by reading every object back.
     """
-    agent_id, timezone = checked_agent_id(agent_id), checked_timezone(timezone)
-    migration_id = open_migration(source, agent_id, timezone)
+    agent_id, listing = checked_agent_id(agent_id), "inventory" in steps
+    timezone = timezone and checked_timezone(timezone)
+    migration_id = open_migration(source, agent_id, timezone, format, listing=listing)
     with only_run(migration_id):
-        if "inventory" in steps:
-            take_inventory(migration_id, format)
+        if listing:
+            take_inventory(migration_id)
         if "copy" in steps:
-            _copy(migration_id, format, retry_quarantined)
+            _copy(migration_id, retry_quarantined)
         if "verify" in steps:
             _verify(migration_id, deep)
     result = report(migration_id)
@@ -72,10 +74,10 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
     return result
 
 
-def _copy(migration_id: UUID, only: str | None, retry_quarantined: bool) -> None:
+def _copy(migration_id: UUID, retry_quarantined: bool) -> None:
     """Copy what is to be copied, and once more what changed meanwhile."""
     if _copy_pending(migration_id, retry_quarantined).postponed:
-        take_inventory(migration_id, only)
+        take_inventory(migration_id)
         _copy_pending(migration_id, False)
     note_copy(migration_id)
 

@@ -29,9 +29,13 @@ class Plan(NamedTuple):
 
 
 @store_task
-def open_migration(source: str, agent_id: str, timezone: str) -> UUID:
+def open_migration(
+    source: str, agent_id: str, timezone: str | None, only_format: str | None, *, listing: bool
+) -> UUID:
     """The migration of a source, made when there is none yet."""
-    return _store().open(source_folder(source), agent_id, timezone).id
+    folder = source_folder(source)
+    store = _store()
+    return store.open(folder, agent_id, timezone, only_format=only_format, listing=listing).id
 
 
 @contextmanager
@@ -42,10 +46,10 @@ def only_run(migration_id: UUID) -> Iterator[None]:
 
 
 @store_task
-def take_inventory(migration_id: UUID, only: str | None) -> None:
+def take_inventory(migration_id: UUID) -> None:
     """List the source anew."""
     store = _store()
-    store.take_inventory(store.get(migration_id), only)
+    store.take_inventory(store.get(migration_id))
 
 
 @store_task

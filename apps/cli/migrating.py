@@ -38,7 +38,7 @@ def inventory(
     *,
     agent: AgentIdOption,
     format: PlainText | None = None,  # noqa: A002 - the option's name
-    timezone: PlainText = "UTC",
+    timezone: PlainText | None = None,
     terminal: GivenTerminal,
 ) -> Answer:
     """List what lies in a folder and what would become of it; nothing is imported.
@@ -49,7 +49,8 @@ def inventory(
         source: The folder that holds the old runs.
         agent: Whose records they become.
         format: Only runs in this format; everything else is archived.
-        timezone: Of times that were written down without one, such as Europe/Berlin.
+        timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what
+            you said before, when left out.
         terminal: Where to print.
     """
     return _run(terminal, source, agent, ("inventory",), format=format, timezone=timezone)
@@ -60,7 +61,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     *,
     agent: AgentIdOption,
     format: PlainText | None = None,  # noqa: A002 - the option's name
-    timezone: PlainText = "UTC",
+    timezone: PlainText | None = None,
     deep: Flag = False,
     retry_quarantined: Flag = False,
     terminal: GivenTerminal,
@@ -75,7 +76,8 @@ def run(  # noqa: PLR0913 - one parameter an option
         source: The folder that holds the old runs.
         agent: Whose records they become.
         format: Only runs in this format; everything else is archived.
-        timezone: Of times that were written down without one, such as Europe/Berlin.
+        timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what
+            you said before, when left out.
         deep: Verify by reading every object back.
         retry_quarantined: Try again what could not be imported before.
         terminal: Where to print.

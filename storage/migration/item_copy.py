@@ -73,7 +73,7 @@ class ItemCopy:
             said = f"The {refused.kind} was refused: {refused.reason}"
             self.outcome.problems.append(Problem(self.item.name, None, said))
             self.counted[COUNTED_AS[refused.kind]] -= 1
-        if rejections:
+        if rejections and self.outcome.status != "pending":
             self._settle()
 
     def _read(self) -> Iterator[AnyRecord]:

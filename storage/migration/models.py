@@ -19,6 +19,8 @@ class Migration:
     agent_id: str
     timezone: str
     """Of times that were written down without one."""
+    only_format: str | None
+    """The one format whose runs are imported; None means all."""
     created_at: datetime
     inventoried_at: datetime | None
     copied_at: datetime | None

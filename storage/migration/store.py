@@ -50,9 +50,27 @@ class MigrationStore:
         self._postgres = postgres
 
     @retried
-    def open(self, source: Path, agent_id: str, timezone: str) -> Migration:
-        """The migration of this source for this agent, which goes on where it stood."""
-        told = {"source": str(source), "agent_id": agent_id, "timezone": timezone}
+    def open(
+        self,
+        source: Path,
+        agent_id: str,
+        timezone: str | None = None,
+        *,
+        only_format: str | None = None,
+        listing: bool = True,
+    ) -> Migration:
+        """The migration of this source for this agent, which goes on where it stood.
+
+        Args:
+            source: The folder.
+            agent_id: Whose records its runs become.
+            timezone: Of times that were written down without one; as before when not said.
+            only_format: The one format whose runs are imported, said anew with each listing.
+            listing: Whether the source is listed next.
+        """
+        told: dict[str, Any] = {"source": str(source), "agent_id": agent_id}
+        told |= {"timezone": timezone}
+        told |= {"only_format": only_format, "listing": listing}
         made = imported_id("migration", str(source), agent_id)
         return self._one("open_migration", {"id": made, **told})
 
@@ -92,10 +110,11 @@ class MigrationStore:
                 )
             yield
 
-    def take_inventory(self, migration: Migration, only: str | None = None) -> None:
+    def take_inventory(self, migration: Migration) -> None:
         """List the source anew; what is new or changed is to be copied."""
         with self._postgres.connection(INVENTORY_SECONDS) as connection:
-            take_inventory(connection, migration.id, Path(migration.source), only)
+            source = Path(migration.source)
+            take_inventory(connection, migration.id, source, migration.only_format)
 
     @retried
     def items_to_copy(

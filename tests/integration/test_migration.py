@@ -155,6 +155,23 @@ def test_a_file_that_changes_before_it_is_read_waits_for_the_next_inventory(
     assert copied(stores, store, migration).archived == 1
 
 
+def test_what_was_said_of_a_source_holds_until_something_else_is_said(store, source, agent_id):
+    store.open(source, agent_id, "Europe/Berlin", only_format="cua")
+    kept = store.open(source, agent_id, listing=False)
+    assert (kept.timezone, kept.only_format) == ("Europe/Berlin", "cua")
+    listed = store.open(source, agent_id)
+    assert (listed.timezone, listed.only_format) == ("Europe/Berlin", None)
+
+
+def test_with_a_format_everything_else_is_archived(store, source, agent_id):
+    migration = store.open(source, agent_id, only_format="atif")
+    store.take_inventory(migration)
+    assert store.found(migration.id).formats.keys() == {"no format"}
+    store.take_inventory(store.open(source, agent_id))
+    assert store.found(migration.id).formats["cua"] == len(list(RUNS.iterdir()))
+    assert store.summary(migration.id).items["gone"] > 0
+
+
 def test_two_runs_of_one_migration_do_not_mix(store, source, agent_id):
     migration = inventory(store, source, agent_id)
     with (

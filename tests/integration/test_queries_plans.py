@@ -213,7 +213,8 @@ ITEMS = {"ids": [ITEM] * 64}
 KEY = {"after_path": b"run7000", "after_id": ITEM, "after_number": 0, "rows": 101}
 MIGRATING = {
     "open_migration": [
-        {"id": TASK, "source": "/runs/7", "agent_id": "agent7", "timezone": "UTC"},
+        {"id": TASK, "source": "/runs/7", "agent_id": "agent7", "timezone": None}
+        | {"only_format": None, "listing": True},
     ],
     "migration": [{"id": MIGRATION["migration_id"]}],
     "migrations_page": [

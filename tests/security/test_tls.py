@@ -216,11 +216,17 @@ def _speak_tls_only(stack, authority):
     superuser = f"postgres:{site.credentials.postgres_superuser_password}"
     url = f"postgresql://{superuser}@{site.address('postgres')}/postgres"
     with closing(psycopg.connect(url, autocommit=True)) as connection:
+        if not _knows_tls(connection):
+            pytest.skip("this machine's PostgreSQL was built without TLS")
         for name, value in (("cert", "tls.crt"), ("key", "tls.key"), ("ca", "tls.ca")):
             connection.execute(f"ALTER SYSTEM SET ssl_{name}_file = '{value}'")
         connection.execute("ALTER SYSTEM SET ssl = on")
         connection.execute("SELECT pg_reload_conf()")
     time.sleep(1)
+
+
+def _knows_tls(connection):
+    return bool(connection.execute("SHOW ssl_library").fetchall()[0][0])
 
 
 def postgres(stack, name="POSTGRES_URL", **files):

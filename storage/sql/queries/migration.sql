@@ -2,22 +2,26 @@
 
 -- name: open_migration
 -- The migration of a source for an agent, made when there is none yet.
-INSERT INTO migrations (id, source, agent_id, timezone)
-VALUES (:id, :source, :agent_id, :timezone)
-ON CONFLICT (source, agent_id) DO UPDATE SET timezone = excluded.timezone
-RETURNING id, source, agent_id, timezone, created_at, inventoried_at, copied_at, verified_at,
+INSERT INTO migrations (id, source, agent_id, timezone, only_format)
+VALUES (:id, :source, :agent_id, coalesce(:timezone::text, 'UTC'), :only_format)
+ON CONFLICT (source, agent_id) DO UPDATE SET
+    timezone = coalesce(:timezone::text, migrations.timezone),
+    only_format = CASE
+        WHEN :listing::boolean THEN excluded.only_format ELSE migrations.only_format
+    END
+RETURNING id, source, agent_id, timezone, only_format, created_at, inventoried_at, copied_at, verified_at,
     deeply_verified_at, cutover_at, cutover_by, manifest_sha256;
 
 -- name: migration
 -- One migration.
-SELECT id, source, agent_id, timezone, created_at, inventoried_at, copied_at, verified_at,
+SELECT id, source, agent_id, timezone, only_format, created_at, inventoried_at, copied_at, verified_at,
     deeply_verified_at, cutover_at, cutover_by, manifest_sha256
 FROM migrations
 WHERE id = :id;
 
 -- name: migrations_page
 -- Migrations, newest first.
-SELECT id, source, agent_id, timezone, created_at, inventoried_at, copied_at, verified_at,
+SELECT id, source, agent_id, timezone, only_format, created_at, inventoried_at, copied_at, verified_at,
     deeply_verified_at, cutover_at, cutover_by, manifest_sha256
 FROM migrations
 WHERE :after_at::timestamptz IS NULL

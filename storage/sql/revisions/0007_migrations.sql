@@ -6,6 +6,8 @@ CREATE TABLE migrations (
     agent_id text NOT NULL,
     -- Of times that were written down without one.
     timezone text NOT NULL,
+    -- The one format whose runs are imported; everything else is archived. NULL means all.
+    only_format text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     inventoried_at timestamptz,
     copied_at timestamptz,
