@@ -1,8 +1,10 @@
 """Reading a PostgreSQL URL without ever repeating it."""
 
+import os
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import certifi
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -37,6 +39,9 @@ def parameters(url: str, statement_seconds: float) -> dict[str, Any]:
         raise SettingsError(_MALFORMED) from None
     if _torn(given):
         raise SettingsError(_MALFORMED)
+    if given.get("sslrootcert") == "system":
+        # The driver brings a library of its own, which does not know where the machine's are.
+        given["sslrootcert"] = os.environ.get("SSL_CERT_FILE") or certifi.where()
     options = f"{given.get('options') or ''} {_session_settings(statement_seconds)}".strip()
     return {**_DEFAULTS, **given, "options": options}
 

@@ -283,6 +283,18 @@ def test_postgresql_asks_for_a_certificate_where_it_is_told_to(tls_stack, author
         assert owner.health_check().healthy
 
 
+def test_postgresql_is_verified_with_the_machines_own_authorities(
+    tls_stack, authority, stranger, monkeypatch
+):
+    url = f"{tls_stack.environment()['POSTGRES_URL']}?sslmode=verify-full&sslrootcert=system"
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with PostgresAdapter(url) as adapter:
+        assert adapter.health_check().healthy
+    monkeypatch.setenv("SSL_CERT_FILE", str(stranger.file))
+    with PostgresAdapter(url) as adapter, pytest.raises(AccessDenied, match="POSTGRES_CA_FILE"):
+        adapter.get_tasks()
+
+
 def test_less_than_the_authority_means_is_refused(tls_stack, authority):
     url = f"{tls_stack.environment()['POSTGRES_URL']}?sslmode=prefer"
     with pytest.raises(SettingsError, match="POSTGRES_CA_FILE"):
