@@ -238,6 +238,8 @@ def settings_in(file: Path) -> Settings:
 def _secured(settings: Settings) -> Settings:
     """The same with what TLS takes in its URLs."""
     check_readable("MINIO_CA_FILE", settings.minio_ca_file)
+    if settings.minio_ca_file and not settings.minio_secure:
+        raise SettingsError("MINIO_SECURE=false takes no MINIO_CA_FILE: leave one of them out.")
     postgres = Files(
         "POSTGRES",
         settings.postgres_ca_file,

@@ -6,6 +6,7 @@ otherwise; a CA file means verification everywhere, and no URL may ask for less 
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -110,8 +111,10 @@ def _with_options(url: str, added: Mapping[str, str]) -> str:
     place, _, query = url.partition("?")
     # MongoDB wants a slash before the options.
     place = place if "/" in place.partition("://")[2] else f"{place}/"
+    # What the user wrote stays as written, but for what is told anew.
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in added]
     # Spaces as %20: libpq reads no plus sign as one.
-    return f"{place}?{urlencode(dict(parse_qsl(query)) | dict(added), quote_via=quote)}"
+    return f"{place}?{'&'.join([*kept, urlencode(added, quote_via=quote)])}"
 
 
 def _is_local(url: str, options: Mapping[str, str]) -> bool:
@@ -131,4 +134,12 @@ def _place(url: str) -> str:
 def _is_this_machine(host: str) -> bool:
     bare = host.partition("]")[0][1:] if host.startswith("[") else host
     name = bare if bare.count(":") > 1 else bare.partition(":")[0]
-    return name in {"", "localhost", "::1"} or name.startswith(("/", "@", "127."))
+    return name in {"", "localhost"} or name.startswith(("/", "@")) or _is_loopback(name)
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        # A name, whatever it begins with.
+        return False

@@ -33,6 +33,7 @@ def test_on_this_machine_nothing_changes(place):
         "postgresql://u:p@db.example.org/db",
         "postgresql://u:p@127.0.0.1,db.example.org/db",
         "postgresql:///db?host=db.example.org",
+        "postgresql://u:p@127.example.org/db",
         "postgresql://u:p@localhost/db?hostaddr=10.0.0.7",
     ],
 )
@@ -57,6 +58,12 @@ def test_what_the_url_says_of_postgresql_counts(said):
 def test_what_the_url_says_of_mongodb_counts(said):
     url = f"mongodb://u:p@db.example.org/?{said}"
     assert secured_mongodb(url, NONE_MONGO) == url
+
+
+def test_what_else_a_url_says_stays_as_it_was_written():
+    said = "readPreferenceTags=dc:a&readPreferenceTags=dc:b&readPreferenceTags="
+    secured = secured_mongodb(f"mongodb://u:p@db.example.org/x?{said}", NONE_MONGO)
+    assert secured == f"mongodb://u:p@db.example.org/x?{said}&tls=true"
 
 
 @pytest.fixture
@@ -96,6 +103,11 @@ def test_no_url_may_ask_for_less_than_its_ca_file(ca, store, url):
     with pytest.raises(SettingsError, match=f"{store}_CA_FILE") as refused:
         settings_from({f"{store}_URL": url, f"{store}_CA_FILE": str(ca)})
     assert "hunter2" not in str(refused.value)
+
+
+def test_an_authority_of_minio_means_tls(ca):
+    with pytest.raises(SettingsError, match="MINIO_CA_FILE"):
+        settings_from({"MINIO_SECURE": "false", "MINIO_CA_FILE": str(ca)})
 
 
 @pytest.mark.parametrize(
