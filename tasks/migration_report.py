@@ -31,9 +31,6 @@ class MigrationResult(Record):
         differences: Sequence[DifferenceEntry],
     ) -> "MigrationResult":
         """What is told of a migration."""
-        formats: dict[str, int] = {}
-        for group in summary.by_format:
-            formats[group["format"]] = formats.get(group["format"], 0) + group["items"]
         return cls(
             migration_id=summary.migration.id,
             source=summary.migration.source,
@@ -41,7 +38,7 @@ class MigrationResult(Record):
             items=summary.items,
             files=summary.files,
             bytes=summary.size_bytes,
-            formats=formats,
+            formats=summary.formats,
             quarantined=[_quarantined(entry) for entry in quarantine],
             differences=[
                 {"item": str(one.id), "path": one.part, "difference": one.difference}

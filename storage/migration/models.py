@@ -187,6 +187,14 @@ class Summary:
     by_format: list[dict[str, Any]]
 
     @property
+    def formats(self) -> dict[str, int]:
+        """Items by format."""
+        counts: dict[str, int] = {}
+        for group in self.by_format:
+            counts[group["format"]] = counts.get(group["format"], 0) + group["items"]
+        return counts
+
+    @property
     def is_good(self) -> bool:
         """Whether nothing waits and nothing is in quarantine."""
         return not (self.items["pending"] or self.items["quarantined"] or self.files["quarantined"])

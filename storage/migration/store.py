@@ -242,12 +242,9 @@ class MigrationStore:
     def found(self, migration_id: UUID) -> Found:
         """What the last inventory found."""
         summary = self.summary(migration_id)
-        formats: dict[str, int] = {}
-        for group in summary.by_format:
-            formats[group["format"]] = formats.get(group["format"], 0) + group["items"]
         ignored = summary.files.get("ignored", 0)
         return Found(
-            formats,
+            summary.formats,
             summary.items["total"],
             sum(summary.files.values()) - ignored,
             summary.size_bytes,
