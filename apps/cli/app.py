@@ -7,10 +7,13 @@ from apps.cli import (
     agents,
     auditing,
     checking,
+    cutting_over,
     delivering,
     deploying,
     evaluating,
     migrating,
+    migration_state,
+    rebuilding,
     recording,
     servers,
     spooling,
@@ -71,12 +74,12 @@ migrate.command(migrating.run, sort_key=1)
 migrate.command(migrating.inventory, sort_key=2)
 migrate.command(migrating.copy, sort_key=3)
 migrate.command(migrating.verify, sort_key=4)
-migrate.command(migrating.cutover, sort_key=5)
-migrate.command(migrating.list_migrations, name="list", sort_key=5)
-migrate.command(migrating.show, sort_key=6)
-migrate.command(migrating.quarantine, sort_key=7)
-migrate.command(migrating.report, sort_key=8)
-migrate.command(migrating.rebuild, sort_key=9)
+migrate.command(cutting_over.cutover, sort_key=5)
+migrate.command(migration_state.list_migrations, name="list", sort_key=5)
+migrate.command(migration_state.show, sort_key=6)
+migrate.command(migration_state.quarantine, sort_key=7)
+migrate.command(migration_state.report, sort_key=8)
+migrate.command(rebuilding.rebuild, sort_key=9)
 
 audit = App(name="audit", help="See who did what, and say how long that is known.", group=OPERATING)
 audit.command(auditing.list_entries, name="list")
