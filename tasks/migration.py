@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 from storage.migration import MigrationStore
 from storage.migration.copying import Copied, Copying
 from storage.migration.models import ItemKey
-from storage.migration.scanning import source_folder
+from storage.migration.places import checked_place
+from storage.migration.reaching import at_hand
 from storage.migration.verifying import Verifying
 from storage.stores import shared_stores
 from tasks.migration_report import MigrationResult
@@ -33,9 +35,9 @@ def open_migration(
     source: str, agent_id: str, timezone: str | None, only_format: str | None, *, listing: bool
 ) -> UUID:
     """The migration of a source, made when there is none yet."""
-    folder = source_folder(source)
+    place = checked_place(source)
     store = _store()
-    return store.open(folder, agent_id, timezone, only_format=only_format, listing=listing).id
+    return store.open(place.name, agent_id, timezone, only_format=only_format, listing=listing).id
 
 
 @contextmanager
@@ -93,12 +95,13 @@ def plan_verification(migration_id: UUID, after: UUID | None) -> list[UUID]:
 def verify_items(migration_id: UUID, ids: Sequence[UUID], deep: bool) -> int:
     """Compare some items with what the stores have of them; gives how many differ."""
     store, differ = _store(), 0
-    verifying = Verifying(shared_stores(), store.get(migration_id), deep=deep)
     files = store.files_of(ids)
-    for item in store.items(ids):
-        found = verifying.differences(item, files[item.id])
-        store.note_differences(item.id, found, deep=deep)
-        differ += bool(found)
+    with at_hand(store.get(migration_id), chain.from_iterable(files.values())) as migration:
+        verifying = Verifying(shared_stores(), migration, deep=deep)
+        for item in store.items(ids):
+            found = verifying.differences(item, files[item.id])
+            store.note_differences(item.id, found, deep=deep)
+            differ += bool(found)
     return differ
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from agentruns.cleaning import SecretPatterns
 from storage.migration.item_copy import ItemCopy
 from storage.migration.models import Migration
+from storage.migration.reaching import at_hand
 from storage.migration.store import MigrationStore
 from storage.writer import RecordWriter, Written
 
@@ -43,10 +44,13 @@ class Copying:
         Raises:
             StoreUnavailable: when a store is away; what is stored stands, copy them again.
         """
-        with tempfile.TemporaryDirectory(prefix="agentruns-") as folder:
-            files = self._store.files_of(ids)
+        files = self._store.files_of(ids)
+        with (
+            tempfile.TemporaryDirectory(prefix="agentruns-") as folder,
+            at_hand(migration, chain.from_iterable(files.values())) as here,
+        ):
             copies = [
-                ItemCopy(migration, item, files[item.id], Path(folder), self._patterns)
+                ItemCopy(here, item, files[item.id], Path(folder), self._patterns)
                 for item in self._store.items(ids)
             ]
             _refuse(copies, self._writer.write(chain.from_iterable(c.records() for c in copies)))

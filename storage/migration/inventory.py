@@ -1,13 +1,12 @@
 """The inventory: the source listed anew and compared with what was known, all inside PostgreSQL.
 
-However many files there are, this process holds the names of one folder at a time.
+However many files there are, this process holds the names of one folder, or of one page, at a time.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from uuid import UUID
 
-from storage.migration.scanning import members, scan
+from storage.migration.places import Place
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
 
@@ -17,14 +16,15 @@ MOST_FILES = 10_000
 
 
 def take_inventory(
-    connection: PgConnection, migration_id: UUID, source: Path, only: str | None = None
+    connection: PgConnection, migration_id: UUID, place: Place, only: str | None = None
 ) -> None:
     """Bring items and files of a migration up to date with its source, in one transaction."""
     given = {"migration_id": migration_id}
     for name in ("scanned", "members", "placed"):
         connection.execute(query(f"make_room_for_{name}"))
-    _copy(connection, "copy_scanned", scan(source))
-    _copy(connection, "copy_members", members(source, only))
+    with place.listing() as listing:
+        _copy(connection, "copy_scanned", listing.paths())
+        _copy(connection, "copy_members", listing.members(only))
     portions = {"largest_portion": LARGEST_PORTION, "most_files": MOST_FILES}
     connection.execute(query("place_scanned"), given | portions)
     for step in ("store_items", "store_scanned", "miss_items", "miss_files"):

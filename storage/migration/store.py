@@ -28,6 +28,7 @@ from storage.migration.models import (
 )
 from storage.migration.noting import note
 from storage.migration.outcome import Outcome
+from storage.migration.places import place_of
 from storage.paging import Position, checked_limit
 from storage.postgres import PostgresAdapter
 from storage.postgres.listing import window
@@ -52,7 +53,7 @@ class MigrationStore:
     @retried
     def open(
         self,
-        source: Path,
+        source: Path | str,
         agent_id: str,
         timezone: str | None = None,
         *,
@@ -62,7 +63,7 @@ class MigrationStore:
         """The migration of this source for this agent, which goes on where it stood.
 
         Args:
-            source: The folder.
+            source: The name of its place.
             agent_id: Whose records its runs become.
             timezone: Of times that were written down without one; as before when not said.
             only_format: The one format whose runs are imported, said anew with each listing.
@@ -113,8 +114,8 @@ class MigrationStore:
     def take_inventory(self, migration: Migration) -> None:
         """List the source anew; what is new or changed is to be copied."""
         with self._postgres.connection(INVENTORY_SECONDS) as connection:
-            source = Path(migration.source)
-            take_inventory(connection, migration.id, source, migration.only_format)
+            place = place_of(migration.source)
+            take_inventory(connection, migration.id, place, migration.only_format)
 
     @retried
     def items_to_copy(
