@@ -123,17 +123,23 @@ class SpoolWriter:
                 log.warning("What was said in the middle of a call could not be kept: %s", error)
 
     def _write_now(self, write: Callable[[Session], None]) -> None:
-        session = self.session()
+        try:
+            while not self._written(write, self.session()):
+                pass  # its session was closed or removed meanwhile, and so may be the next one
+        finally:
+            # Also, and above all, when the spool is full.
+            self._starter.look()
+
+    def _written(self, write: Callable[[Session], None], session: Session) -> bool:
+        """Whether the session took it; raises where it is the present one and can't."""
         try:
             write(session)
         except SpoolUnusable:
             if session is self._session and session.is_there():
                 raise
             self._forget_removed(session)
-            write(self.session())
-        finally:
-            # Also, and above all, when the spool is full.
-            self._starter.look()
+            return False
+        return True
 
     def _forget_removed(self, session: Session) -> None:
         with self._turn:

@@ -10,6 +10,7 @@ from quality.dead_runs import REASON, interrupt_dead_runs
 from quality.pipeline import silent_tasks
 from storage.postgres import PostgresAdapter
 
+#: Set anew for each test: these files are read an hour before the last of them runs.
 NOW = utcnow()
 #: The silence after which a run may be dead; negative, so that a test need not wait.
 AT_ONCE = timedelta(seconds=-60)
@@ -43,6 +44,11 @@ def heard(postgres: PostgresAdapter, task: AgentTask, minutes_ago: int) -> None:
             "UPDATE tasks SET evidence_at = %(at)s, updated_at = %(at)s WHERE id = %(id)s",
             {"at": NOW - timedelta(minutes=minutes_ago), "id": task.id},
         )
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.NOW", utcnow())
 
 
 @pytest.fixture
