@@ -12,6 +12,7 @@ from storage.migration.copying import Copied
 from storage.migration.models import START
 from tasks.migration import (
     copy_items,
+    look_for_recordings,
     note_copy,
     note_verification,
     only_run,
@@ -19,6 +20,7 @@ from tasks.migration import (
     plan_batches,
     plan_verification,
     report,
+    supersede_tasks,
     take_inventory,
     verify_items,
 )
@@ -76,6 +78,7 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
 
 def _copy(migration_id: UUID, retry_quarantined: bool) -> None:
     """Copy what is to be copied, and once more what changed meanwhile."""
+    look_for_recordings(migration_id)
     if _copy_pending(migration_id, retry_quarantined).postponed:
         take_inventory(migration_id)
         _copy_pending(migration_id, False)
@@ -99,6 +102,7 @@ def _verify(migration_id: UUID, deep: bool) -> None:
         verify_items(migration_id, ids, deep)
         after = ids[-1]
     note_verification(migration_id, deep)
+    supersede_tasks(migration_id)
 
 
 def _tell(result: MigrationResult) -> None:

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from storage.migration import MigrationStore
 from storage.migration.copying import Copied, Copying
+from storage.migration.live_recordings import LiveRecordings
 from storage.migration.models import ItemKey
 from storage.migration.places import checked_place
 from storage.migration.reaching import at_hand
+from storage.migration.superseding import Superseding
 from storage.migration.verifying import Verifying
 from storage.stores import shared_stores
 from tasks.migration_report import MigrationResult
@@ -76,7 +78,22 @@ def plan_batches(migration_id: UUID, after: ItemKey, retry_quarantined: bool) ->
 def copy_items(migration_id: UUID, ids: Sequence[UUID]) -> Copied:
     """Take some items into the stores."""
     store = _store()
-    return Copying(store, shared_stores().writer).copy(store.get(migration_id), ids)
+    stores = shared_stores()
+    copying = Copying(store, stores.writer, recordings=LiveRecordings(stores))
+    return copying.copy(store.get(migration_id), ids)
+
+
+@store_task
+def look_for_recordings(migration_id: UUID) -> int:
+    """Have runs copied again of which a live recording arrived since."""
+    return Superseding(shared_stores()).look_for_recordings(migration_id)
+
+
+@store_task
+def supersede_tasks(migration_id: UUID) -> int:
+    """Remove the tasks whose runs are verified as parts of their live recordings."""
+    agent_id = _store().get(migration_id).agent_id
+    return Superseding(shared_stores()).supersede(migration_id, agent_id)
 
 
 @store_task

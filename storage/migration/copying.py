@@ -9,7 +9,8 @@ from uuid import UUID
 
 from agentruns.cleaning import SecretPatterns
 from storage.migration.item_copy import ItemCopy
-from storage.migration.models import Migration
+from storage.migration.live_recordings import LiveRecordings, Reading
+from storage.migration.models import Item, Migration
 from storage.migration.reaching import at_hand
 from storage.migration.store import MigrationStore
 from storage.writer import RecordWriter, Written
@@ -32,11 +33,16 @@ class Copying:
     """Takes items of migrations into the stores."""
 
     def __init__(
-        self, store: MigrationStore, writer: RecordWriter, patterns: SecretPatterns | None = None
+        self,
+        store: MigrationStore,
+        writer: RecordWriter,
+        patterns: SecretPatterns | None = None,
+        recordings: LiveRecordings | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
         self._patterns = patterns or SecretPatterns()
+        self._recordings = recordings
 
     def copy(self, migration: Migration, ids: Sequence[UUID]) -> Copied:
         """Copy these items; doing it again changes nothing.
@@ -49,13 +55,23 @@ class Copying:
             tempfile.TemporaryDirectory(prefix="agentruns-") as folder,
             at_hand(migration, chain.from_iterable(files.values())) as here,
         ):
+            items = self._store.items(ids)
+            readings = self._readings(here, items)
             copies = [
-                ItemCopy(here, item, files[item.id], Path(folder), self._patterns)
-                for item in self._store.items(ids)
+                ItemCopy(
+                    *(here, item, files[item.id], Path(folder), self._patterns),
+                    readings.get(item.id),
+                )
+                for item in items
             ]
             _refuse(copies, self._writer.write(chain.from_iterable(c.records() for c in copies)))
         self._store.note_outcomes(copy.outcome for copy in copies)
         return sum(map(_counted, copies), Copied())
+
+    def _readings(self, migration: Migration, items: Sequence[Item]) -> dict[UUID, Reading]:
+        if self._recordings is None:
+            return {}
+        return self._recordings.readings(migration, items, self._patterns)
 
 
 def _refuse(copies: Sequence[ItemCopy], written: Written) -> None:

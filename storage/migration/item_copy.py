@@ -22,6 +22,7 @@ from agentruns.models.kinds import COUNTED_AS
 from agentruns.trajectories import Problem
 from storage.migration.archive import CONTENT_TYPE, EXTENSION, Unreadable, packing, sha256_of
 from storage.migration.item_records import read_item
+from storage.migration.live_recordings import Reading
 from storage.migration.models import Item, ItemFile, Migration
 from storage.migration.outcome import FileOutcome, Outcome
 from storage.rejection import Rejection
@@ -41,6 +42,8 @@ class ItemCopy:
     folder: Path
     """Where its archive is written."""
     patterns: SecretPatterns
+    reading: Reading | None = None
+    """As a task of its own where nothing is said."""
     outcome: Outcome = field(init=False)
     objects: dict[str, str] = field(default_factory=dict)
     """SHA-256 to `bucket/path` of the contents that its records bring."""
@@ -50,11 +53,21 @@ class ItemCopy:
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.item)
+        if self.reading is not None:
+            recorded_as = self.reading.recorded_as
+            self.outcome.recorded_as = recorded_as
+            self.outcome.task_ids = [recorded_as] if recorded_as else []
+            self.outcome.sighting = self.reading.sighting
+            self.outcome.compared = self.reading.compared
+            self.objects.update(self.reading.objects)
 
     def records(self) -> Iterator[AnyRecord]:
         """Everything that is to be stored of the item, its archive last."""
         if not self._is_as_listed():
             self.outcome.reason = CHANGING
+            return
+        if self.reading is not None and self.reading.waits:
+            self.outcome.reason = self.reading.waits
             return
         yield from self._read()
         try:
@@ -77,7 +90,8 @@ class ItemCopy:
             self._settle()
 
     def _read(self) -> Iterator[AnyRecord]:
-        for found in read_item(self.migration, self.item, self.patterns):
+        own = self.reading and self.reading.records
+        for found in own or read_item(self.migration, self.item, self.patterns):
             if isinstance(found, Problem):
                 self.outcome.problems.append(found)
             else:
@@ -147,7 +161,8 @@ class ItemCopy:
         if self.item.format is None:
             outcome.status = "archived"
         else:
-            imported = bool(outcome.task_ids and self.counted["tasks"])
+            made = bool(outcome.task_ids and self.counted["tasks"])
+            imported = made or outcome.recorded_as is not None
             outcome.status = "imported" if imported else "quarantined"
             outcome.reason = None if imported else _first_reason(outcome.problems)
         troubled = {problem.path: problem.reason for problem in reversed(outcome.problems)}

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from agentruns.cleaning import SecretPatterns
@@ -13,9 +14,11 @@ from storage.migration.models import Item, Migration
 
 
 def read_item(
-    migration: Migration, item: Item, patterns: SecretPatterns
+    migration: Migration, item: Item, patterns: SecretPatterns, task_id: UUID | None = None
 ) -> Iterator[AnyRecord | Problem]:
     """What is in the item, with equal ids each time; nothing for what no reader knows.
+
+    With a task that is there already, everything becomes part of it.
 
     Raises:
         RecordNotFound: when the reader that knew it is not installed any more.
@@ -29,4 +32,4 @@ def read_item(
         )
     place = Path(migration.source) / os.fsdecode(item.path)
     zone = ZoneInfo(migration.timezone)
-    yield from reader.read(place, migration.agent_id, patterns=patterns, timezone=zone)
+    yield from reader.read(place, migration.agent_id, task_id, patterns=patterns, timezone=zone)

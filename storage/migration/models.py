@@ -54,6 +54,10 @@ class Item:
     verified_at: datetime | None
     deeply_verified_at: datetime | None
     gone_at: datetime | None
+    recorded_as: UUID | None
+    """The task of its live recording, when it has one."""
+    superseded: list[UUID]
+    """Tasks that were made of it before its live recording arrived, and are to go."""
 
     @property
     def name(self) -> str:

@@ -42,6 +42,11 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "archive_path": outcome.archive_path,
         "counts": outcome.counts,
         "fingerprint": outcome.item.fingerprint,
+        "recorded_as": outcome.recorded_as,
+        "began_at": outcome.sighting and outcome.sighting.began_at,
+        "stepped_at": outcome.sighting and outcome.sighting.stepped_at,
+        "call_id": outcome.sighting and outcome.sighting.call_id,
+        "compared": outcome.compared,
     }
 
 

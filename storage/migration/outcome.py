@@ -6,6 +6,7 @@ from uuid import UUID
 
 from agentruns.trajectories import Problem
 from storage.migration.models import Item
+from storage.migration.sighting import Sighting
 
 
 class FileOutcome(NamedTuple):
@@ -30,3 +31,8 @@ class Outcome:
     counts: dict[str, int] = field(default_factory=dict)
     files: list[FileOutcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    recorded_as: UUID | None = None
+    """The task of its live recording, when it has one."""
+    sighting: Sighting | None = None
+    compared: list[UUID] = field(default_factory=list)
+    """The live tasks that it was compared with."""

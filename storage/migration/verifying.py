@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from agentruns.trajectories import Problem
 from agentruns.trajectories.files import Unreadable, fingerprint
 from storage.errors import RecordNotFound
 from storage.migration.item_records import read_item
+from storage.migration.live_recordings import LiveRecordings
 from storage.migration.models import Difference, Item, ItemFile, Migration
 from storage.postgres.queries import query
 from storage.stores import Stores
 
 #: What one item's differences are told of at most.
 MOST_DIFFERENCES = 1_000
+TOLD = "Its live recording tells it otherwise: {}."
 _AT_ONCE = 1_000
 _ROWS = {
     "tasks": "known_tasks",
@@ -35,6 +37,7 @@ class _Expected:
 
     ids: dict[str, set[UUID]] = field(default_factory=dict)
     files: dict[UUID, tuple[str, int]] = field(default_factory=dict)
+    told: list[Difference] = field(default_factory=list)
 
     def add(self, record: AnyRecord) -> None:
         if isinstance(record, Upload):
@@ -57,6 +60,7 @@ class Verifying:
         if not found:
             expected = self._expected(item)
             found = [
+                *expected.told,
                 *self._of_rows(expected),
                 *self._of_documents(expected),
                 *self._of_objects(item, expected),
@@ -78,10 +82,23 @@ class Verifying:
 
     def _expected(self, item: Item) -> _Expected:
         expected = _Expected()
-        for found in read_item(self._migration, item, SecretPatterns()):
+        for found in self._records(item, expected):
             if not isinstance(found, Problem):
                 expected.add(found)
         return expected
+
+    def _records(self, item: Item, expected: _Expected) -> Iterator[AnyRecord | Problem]:
+        """What the item brought; beside a live recording, that has to have the rest."""
+        if item.recorded_as is None:
+            return read_item(self._migration, item, SecretPatterns())
+        recordings = LiveRecordings(self._stores)
+        found = recordings.beside(self._migration, item, item.recorded_as, SecretPatterns())
+        expected.ids["tasks"] = {item.recorded_as}
+        expected.files |= {file.id: (file.sha256, file.size_bytes) for file in found.files}
+        expected.told += [
+            Difference(item.name, TOLD.format(said)) for said in found.comparison.differing
+        ]
+        return found.records
 
     def _of_rows(self, expected: _Expected) -> list[Difference]:
         return [

@@ -231,7 +231,21 @@ MIGRATING = {
     "files_of_items": [ITEMS],
     "note_copied": [
         {"id": ITEM, "status": "imported", "reason": None, "task_ids": [TASK], "problems": 0}
-        | {"archive_path": "a", "counts": Jsonb({}), "fingerprint": b""}
+        | {"archive_path": "a", "counts": Jsonb({}), "fingerprint": b"", "recorded_as": TASK}
+        | {"began_at": LATE, "stepped_at": LATE, "call_id": None, "compared": [TASK]}
+    ],
+    "look_for_recordings": [MIGRATION | {"days": 30, "apart": 5.0}],
+    "tasks_to_supersede": [MIGRATION | KEY],
+    "follow_verdicts": [{"old": TASK, "new": ITEM}],
+    "follow_gone_items": [{"old": TASK, "new": ITEM, "item_id": ITEM}],
+    "note_superseded": [{"old": TASK, "item_id": ITEM}],
+    **{
+        name: [{"old": TASK}]
+        for name in ("drop_verdicts", "drop_steps", "drop_files", "drop_task", "own_records")
+    },
+    "live_tasks_of_runs": [
+        {"agent_id": "agent7", "began": [LATE] * 64, "stepped": [LATE] * 64, "apart": 5.0}
+        | {"calls": ["call"] * 64, "asked": [None] * 64, "silent": 3600}
     ],
     "note_copied_file": [
         MIGRATION | {"path": b"run7007/a", "status": "imported", "reason": None, "sha256": None}

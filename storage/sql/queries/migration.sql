@@ -168,7 +168,8 @@ LIMIT :rows;
 -- name: items_by_id
 -- These items, as an inventory found them.
 SELECT id, migration_id, path, format, files, size_bytes, fingerprint, status, reason, accepted_by,
-    task_ids, archive_path, counts, copied_at, verified_at, deeply_verified_at, gone_at
+    task_ids, archive_path, counts, copied_at, verified_at, deeply_verified_at, gone_at,
+    recorded_as, superseded
 FROM migration_items
 WHERE id = ANY(:ids::uuid [])
 ORDER BY path, id;
@@ -184,6 +185,13 @@ ORDER BY item_id, path;
 -- What became of an item that was read while its files were as the inventory found them.
 UPDATE migration_items
 SET status = :status, reason = :reason, problems = :problems, task_ids = :task_ids::uuid [],
+    recorded_as = :recorded_as::uuid, began_at = :began_at, stepped_at = :stepped_at,
+    call_id = :call_id, compared = :compared::uuid [],
+    -- Of a live recording that came later; else the same files give the same tasks.
+    superseded = CASE
+        WHEN :recorded_as::uuid IS NULL OR task_ids = :task_ids::uuid [] THEN superseded
+        ELSE superseded || task_ids
+    END,
     archive_path = :archive_path, counts = :counts, copied_fingerprint = :fingerprint::bytea,
     copied_at = clock_timestamp(), verified_at = NULL, deeply_verified_at = NULL
 WHERE id = :id AND fingerprint = :fingerprint::bytea;
