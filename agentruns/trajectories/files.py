@@ -50,6 +50,8 @@ class Fingerprint:
 
     sha256: str
     size_bytes: int
+    holds_nul: bool = False
+    """Whether it is certainly no text."""
 
 
 def read_content(folder: Path, name: str, limit: int = LARGEST) -> Content:
@@ -64,12 +66,13 @@ def read_content(folder: Path, name: str, limit: int = LARGEST) -> Content:
 
 def fingerprint(folder: Path, name: str) -> Fingerprint:
     """The SHA-256 and size of a file of any size, in constant memory."""
-    digest, size = hashlib.sha256(), 0
+    digest, size, holds_nul = hashlib.sha256(), 0, False
     with _opened(folder, name) as descriptor:
         for piece in _pieces(descriptor):
             digest.update(piece)
             size += len(piece)
-    return Fingerprint(digest.hexdigest(), size)
+            holds_nul = holds_nul or b"\0" in piece
+    return Fingerprint(digest.hexdigest(), size, holds_nul)
 
 
 def pieces_of(folder: Path, name: str) -> Iterator[bytes]:

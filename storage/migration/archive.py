@@ -74,7 +74,8 @@ class Packing:
         if place := self.objects.get(printed.sha256):
             self._note(file, {**about, "object": place})
             return
-        with cleaned_pieces(self.source, name, self.patterns) as (stream, size, redactions):
+        patterns = None if printed.holds_nul else self.patterns
+        with cleaned_pieces(self.source, name, patterns) as (stream, size, redactions):
             told = {"redacted": redactions} if redactions else {}
             self._put(file, stream, size, {**about, **told})
 

@@ -38,9 +38,8 @@ class Cleaned:
 
 def cleaned(data: bytes, objects: Mapping[str, str], patterns: SecretPatterns) -> Cleaned:
     """The file as it is archived; equal to the original where nothing had to go."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
+    text = _as_text(data)
+    if text is None:
         # Bytes that are no text are kept as they are: nobody can tell what is a secret in them.
         return Cleaned(data)
     redacted, paths = _without_secrets(text, patterns)
@@ -61,18 +60,30 @@ def restored(data: bytes, pictures: Mapping[str, bytes]) -> bytes:
 
 @contextmanager
 def cleaned_pieces(
-    source: Path, name: str, patterns: SecretPatterns
+    source: Path, name: str, patterns: SecretPatterns | None
 ) -> Iterator[tuple[IO[bytes], int, list[str]]]:
-    """A file of any size without its secrets: a stream of it, its size, and where secrets were."""
+    """A file of any size without its secrets: a stream of it, its size, and where secrets were.
+
+    Without patterns, as for a video, it stays as it is: a part of it may well look like text.
+    """
     with tempfile.TemporaryFile() as stream:
         changed = False
         for window in _windows(source, name):
-            kept = _window_without_secrets(window, patterns)
+            kept = window if patterns is None else _window_without_secrets(window, patterns)
             changed |= kept != window
             stream.write(kept)
         size = stream.tell()
         stream.seek(0)
         yield stream, size, [IN_TEXT] if changed else []
+
+
+def _as_text(data: bytes) -> str | None:
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _without_secrets(text: str, patterns: SecretPatterns) -> tuple[str, list[str]]:
