@@ -6,7 +6,7 @@ import os
 import tarfile
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from backports.zstd import ZstdFile
 
 from agentruns.cleaning import printable
 from agentruns.models import Bucket
+from agentruns.trajectories.files import PIECE
 from storage.errors import RecordNotFound, RecordRejected
 from storage.migration.archive import FORMAT, MANIFEST
 from storage.migration.cleaned import restored
@@ -59,11 +60,11 @@ class Rebuilding:
         with self._opened(archive) as (tar, manifest):
             for entry in manifest:
                 path = _place(target, entry, archive)
-                content = self._content(tar, entry, archive)
-                _write(path, content, entry["modified_ns"])
+                with self._content(tar, entry, archive) as pieces:
+                    sha256 = _write(path, pieces, entry["modified_ns"])
                 if said := entry.get("redacted"):
                     redacted.append({"path": printable(str(path.relative_to(target))), "at": said})
-                elif hashlib.sha256(content).hexdigest() == entry["sha256"]:
+                elif sha256 == entry["sha256"]:
                     equal += 1
                 else:
                     raise RecordRejected(_DAMAGED.format(archive, "a file has other bytes"))
@@ -84,21 +85,30 @@ class Rebuilding:
             stream.seek(0)
             with tempfile.TemporaryFile() as plain:
                 with ZstdFile(stream) as compressed:
-                    while piece := compressed.read(2**20):
+                    while piece := compressed.read(PIECE):
                         plain.write(piece)
                 plain.seek(0)
                 with tarfile.open(fileobj=plain) as tar:
                     yield tar, _manifest(tar, archive)
 
-    def _content(self, tar: tarfile.TarFile, entry: dict[str, Any], archive: str) -> bytes:
+    @contextmanager
+    def _content(
+        self, tar: tarfile.TarFile, entry: dict[str, Any], archive: str
+    ) -> Iterator[Iterable[bytes]]:
+        """The pieces of one file; only one that gave pictures away is ever held as a whole."""
         if place := entry.get("object"):
-            return self._object(place)
+            bucket, _, path = place.partition("/")
+            with self._minio.stream(bucket, path) as pieces:
+                yield pieces
+            return
         member = tar.extractfile(entry["member"])
         if member is None:
             raise RecordRejected(_DAMAGED.format(archive, "a file is missing"))
-        data = member.read()
-        pictures = entry.get("pictures", {})
-        return restored(data, {sha: self._object(place) for sha, place in pictures.items()})
+        if pictures := entry.get("pictures"):
+            known = {sha256: self._object(place) for sha256, place in pictures.items()}
+            yield [restored(member.read(), known)]
+        else:
+            yield iter(lambda: member.read(PIECE), b"")
 
     def _object(self, place: str) -> bytes:
         bucket, _, path = place.partition("/")
@@ -133,9 +143,14 @@ def _place(target: Path, entry: dict[str, Any], archive: str) -> Path:
     return target.joinpath(*parts)
 
 
-def _write(path: Path, content: bytes, modified_ns: int) -> None:
+def _write(path: Path, pieces: Iterable[bytes], modified_ns: int) -> str:
+    """Write a file, and tell its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
     # The target was empty, so that there is no link to follow.
     with path.open("xb") as stream:
-        stream.write(content)
+        for piece in pieces:
+            digest.update(piece)
+            stream.write(piece)
     os.utime(path, ns=(modified_ns, modified_ns))
+    return digest.hexdigest()
