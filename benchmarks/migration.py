@@ -11,14 +11,17 @@ import json
 import os
 import resource
 import shutil
+import struct
 import subprocess
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+from agentruns.cleaning import picture_fault
 from benchmarks.measure import tell
 from benchmarks.sandbox import raw_minio, sandbox
 from storage import Stores
@@ -28,10 +31,8 @@ from storage.migration.models import START
 from storage.migration.verifying import Verifying
 
 STEPS, PNG_BYTES = 20, 20_000
-_PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360f8cf00000301010018dd8db0000000"
-)
+#: So many grey pixels of noise, and what a PNG has around them, are 20,000 bytes.
+_WIDTH, _HEIGHT = 150, 132
 _TICKS = 0x01B21DD213814000 + 17_000_000_000_000_000
 
 
@@ -92,11 +93,24 @@ def _fill_step(run: Path, number: int, step: int) -> None:
     (turn / f"{3 * step:04d}_agent_response.json").write_text(json.dumps(answer))
     acted = run / f"turn_{2 * step + 1:03d}"
     acted.mkdir()
-    # Hardly any picture compresses: what follows the header is noise.
-    picture = _PNG + os.urandom(PNG_BYTES - len(_PNG))
-    (acted / f"{3 * step + 1:04d}_screenshot_after.png").write_bytes(picture)
+    (acted / f"{3 * step + 1:04d}_screenshot_after.png").write_bytes(noise())
     result = {"item": call, "result": [], "created_at": moment}
     (acted / f"{3 * step + 2:04d}_computer_call_result.json").write_text(json.dumps(result))
+
+
+def noise() -> bytes:
+    """A whole PNG of noise, as hardly any picture compresses; a cut off one goes another way."""
+    rows = b"".join(b"\0" + os.urandom(_WIDTH) for _ in range(_HEIGHT))
+    header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+    picture = b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+    if len(picture) != PNG_BYTES or picture_fault(picture):
+        raise RuntimeError(f"{len(picture)} bytes: {picture_fault(picture)}")
+    return picture
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
 
 def copy_all(stores: Stores, store: MigrationStore, migration: Migration) -> None:
