@@ -2,6 +2,11 @@
 
 from typing import NamedTuple
 
+from agentruns.cleaning.picture_sizes import pixels_of
+
+#: Nobody shows more, and whoever decodes it has gigabytes of memory filled by a few kilobytes.
+MOST_PIXELS = 100_000_000
+
 
 class PictureKind(NamedTuple):
     """What a picture is, by its own testimony."""
@@ -38,6 +43,8 @@ def picture_fault(content: bytes) -> str | None:
         return "The file is not a PNG, JPEG, GIF or WebP picture."
     if not _reaches_its_end(content, kind):
         return f"The picture ({kind.content_type}) is cut off before its end."
+    if (pixels := pixels_of(content)) > MOST_PIXELS:
+        return f"The picture says that it has {pixels:,} pixels, more than anybody shows."
     return None
 
 

@@ -103,6 +103,29 @@ def test_a_broken_picture_is_named_as_what_it_is(content, words):
     assert words in picture_fault(content)
 
 
+def webp(kind, rest):
+    return b"RIFF" + (12 + len(rest)).to_bytes(4, "little") + b"WEBP" + kind + bytes(4) + rest
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PNG[:16] + (20_000).to_bytes(4) * 2 + PNG[24:],
+        b"GIF89a" + b"\xff" * 4 + GIF[10:],
+        JPEG[:2]
+        + b"\xff\xe0\x00\x04ab\xff\xc2\x00\x0b\x08"
+        + b"\xff" * 4
+        + bytes(20)
+        + b"\xff\xd9",
+        webp(b"VP8X", bytes(4) + b"\xff" * 6 + bytes(20)),
+        webp(b"VP8L", b"\x2f" + b"\xff" * 4 + bytes(20)),
+        webp(b"VP8 ", bytes(6) + b"\xff" * 4 + bytes(20)),
+    ],
+)
+def test_a_picture_with_more_pixels_than_anybody_shows_is_named(content):
+    assert "pixels, more than anybody shows" in picture_fault(content)
+
+
 @pytest.mark.parametrize("content", [PNG, GIF, JPEG, WEBP, PNG + b"\n"])
 def test_a_whole_picture_has_no_fault(content):
     assert picture_kind(content)

@@ -159,13 +159,14 @@ def test_a_broken_screenshot_is_a_problem(session, content):
     assert problem.path == "turn_001/screenshot.png"
 
 
-def test_a_picture_of_enormous_size_is_kept_without_being_decoded(session):
+def test_a_picture_of_enormous_size_is_told_without_being_decoded(session):
     huge = png(1)
     header = struct.pack(">II", 20_000, 20_000)
     (session / "turn_001" / "screenshot.png").write_bytes(huge[:16] + header + huge[24:])
     records = read(session)
-    assert of(Problem, records) == []
-    assert len(of(Upload, records)) == 2
+    (problem,) = of(Problem, records)
+    assert "400,000,000 pixels" in problem.reason
+    assert len(of(Upload, records)) == 1
 
 
 @pytest.mark.parametrize("at", ["soon", -5, 1e300, True, [], None])
