@@ -11,6 +11,8 @@ from storage.arguments import checked_agent_id, checked_timezone
 from storage.migration.copying import Copied
 from storage.migration.models import START
 from tasks.migration import (
+    begin_copy,
+    begin_verification,
     copy_items,
     look_for_recordings,
     note_copy,
@@ -86,17 +88,19 @@ def _copy(migration_id: UUID, retry_quarantined: bool) -> None:
 
 
 def _copy_pending(migration_id: UUID, retry_quarantined: bool) -> Copied:
+    begin_copy(migration_id, retry_quarantined)
     done, after = Copied(), START
     while True:
-        plan = plan_batches(migration_id, after, retry_quarantined)
+        plan = plan_batches(migration_id, after)
         if not plan.batches:
             return done
         futures = [copy_items.submit(migration_id, batch) for batch in plan.batches]
         done = sum((future.result() for future in futures), done)
-        after, retry_quarantined = plan.last, False
+        after = plan.last
 
 
 def _verify(migration_id: UUID, deep: bool) -> None:
+    begin_verification(migration_id)
     after: UUID | None = None
     while ids := plan_verification(migration_id, after):
         verify_items(migration_id, ids, deep)

@@ -12,6 +12,7 @@ from storage.migration.live_recordings import LiveRecordings
 from storage.migration.models import ItemKey
 from storage.migration.places import checked_place
 from storage.migration.reaching import at_hand
+from storage.migration.steps import Amount, Steps
 from storage.migration.superseding import Superseding
 from storage.migration.verifying import Verifying
 from storage.stores import shared_stores
@@ -57,11 +58,17 @@ def take_inventory(migration_id: UUID) -> None:
 
 
 @store_task
-def plan_batches(migration_id: UUID, after: ItemKey, retry_quarantined: bool) -> Plan:
+def begin_copy(migration_id: UUID, retry_quarantined: bool) -> None:
+    """Say what is to be copied, what could not be imported before among it if it is to be."""
+    if retry_quarantined:
+        _store().retry_quarantined(migration_id)
+    _steps().begin(migration_id, "copy")
+
+
+@store_task
+def plan_batches(migration_id: UUID, after: ItemKey) -> Plan:
     """The next items to be copied in batches of about a second, and the last of them."""
     store = _store()
-    if retry_quarantined:
-        store.retry_quarantined(migration_id)
     found = store.items_to_copy(migration_id, after, _PAGE)
     batches: list[list[UUID]] = []
     room = 0
@@ -100,6 +107,13 @@ def supersede_tasks(migration_id: UUID) -> int:
 def note_copy(migration_id: UUID) -> None:
     """Note that everything that could be copied is copied."""
     _store().note_copy(migration_id)
+    _steps().end(migration_id, "copy")
+
+
+@store_task
+def begin_verification(migration_id: UUID) -> None:
+    """Say what is to be verified."""
+    _steps().begin(migration_id, "verify")
 
 
 @store_task
@@ -113,12 +127,15 @@ def verify_items(migration_id: UUID, ids: Sequence[UUID], deep: bool) -> int:
     """Compare some items with what the stores have of them; gives how many differ."""
     store, differ = _store(), 0
     files = store.files_of(ids)
+    items = store.items(ids)
     with at_hand(store.get(migration_id), chain.from_iterable(files.values())) as migration:
         verifying = Verifying(shared_stores(), migration, deep=deep)
-        for item in store.items(ids):
+        for item in items:
             found = verifying.differences(item, files[item.id])
             store.note_differences(item.id, found, deep=deep)
             differ += bool(found)
+    files_read, size = sum(item.files for item in items), sum(item.size_bytes for item in items)
+    _steps().count(migration_id, "verify", Amount(len(items), files_read, size, differ))
     return differ
 
 
@@ -126,6 +143,7 @@ def verify_items(migration_id: UUID, ids: Sequence[UUID], deep: bool) -> int:
 def note_verification(migration_id: UUID, deep: bool) -> None:
     """Note that the whole migration was verified."""
     _store().note_verification(migration_id, deep=deep)
+    _steps().end(migration_id, "verify")
 
 
 @store_task
@@ -136,8 +154,13 @@ def report(migration_id: UUID) -> MigrationResult:
         store.summary(migration_id),
         store.quarantine(migration_id),
         store.differences(migration_id),
+        _steps().all(migration_id),
     )
 
 
 def _store() -> MigrationStore:
     return MigrationStore(shared_stores().postgres)
+
+
+def _steps() -> Steps:
+    return Steps(shared_stores().postgres)

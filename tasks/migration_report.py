@@ -7,6 +7,7 @@ from uuid import UUID
 from agentruns.models.values import Record
 from storage.migration import QuarantineEntry, Summary
 from storage.migration.models import DifferenceEntry
+from storage.migration.steps import Progress
 from tasks.markdown import plain, table
 
 
@@ -22,6 +23,8 @@ class MigrationResult(Record):
     formats: dict[str, int]
     quarantined: list[dict[str, Any]]
     differences: list[dict[str, Any]]
+    steps: tuple[dict[str, Any], ...] = ()
+    """What the last of each step has done, and how long it took."""
 
     @classmethod
     def of(
@@ -29,6 +32,7 @@ class MigrationResult(Record):
         summary: Summary,
         quarantine: Sequence[QuarantineEntry],
         differences: Sequence[DifferenceEntry],
+        steps: Sequence[Progress] = (),
     ) -> "MigrationResult":
         """What is told of a migration."""
         return cls(
@@ -44,6 +48,7 @@ class MigrationResult(Record):
                 {"item": str(one.id), "path": one.part, "difference": one.difference}
                 for one in differences
             ],
+            steps=tuple(_step(one) for one in steps),
         )
 
     @property
@@ -89,4 +94,18 @@ def _quarantined(entry: QuarantineEntry) -> dict[str, Any]:
         "offset": entry.byte_offset,
         "reason": entry.reason or "",
         "accepted_by": entry.accepted_by,
+    }
+
+
+def _step(one: Progress) -> dict[str, Any]:
+    return {
+        "step": one.step,
+        "began_at": one.began_at.isoformat(),
+        "ended_at": one.ended_at and one.ended_at.isoformat(),
+        "seconds": round(one.seconds, 1),
+        "share": one.share,
+        "items": one.items,
+        "files": one.files,
+        "bytes": one.size_bytes,
+        "troubled": one.troubled,
     }

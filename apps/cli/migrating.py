@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
+from apps.cli.migration_progress import moving
 from apps.cli.migration_state import answer
 from apps.cli.prefect_server import prefect_server
 from apps.cli.terminal import Terminal
@@ -105,10 +106,10 @@ def verify(migration: MigrationId, *, deep: Flag = False, terminal: GivenTermina
 def _run(
     terminal: Terminal, source: Path | str, agent: str, steps: "tuple[Step, ...]", **options: Any
 ) -> Answer:
-    with terminal.working("Migrating"), prefect_server(terminal):
+    folder = str(Path(source).expanduser().absolute())
+    with moving(terminal, folder, agent), prefect_server(terminal):
         from flows.migrate_trajectories import migrate_trajectories
 
-        folder = str(Path(source).expanduser().absolute())
         result: MigrationResult = migrate_trajectories(folder, agent, steps=steps, **options)
     good = result.is_good or steps == ("inventory",)
     return answer(result, ExitCode.GOOD if good else ExitCode.NOT_GOOD)

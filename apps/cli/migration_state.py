@@ -2,14 +2,16 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 from cyclopts import Parameter
 from rich.console import Group, RenderableType
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
+from apps.cli.migration_progress import watch_run
 from apps.cli.tables import size_text, table
-from apps.cli.values import GivenTerminal, MigrationId, PageLimit
+from apps.cli.values import Flag, GivenTerminal, MigrationId, PageLimit
 
 if TYPE_CHECKING:
     from tasks.migration_report import MigrationResult
@@ -49,15 +51,18 @@ def list_migrations(
     return Answer({"migrations": told, "next": page.next}, text)
 
 
-def show(migration: MigrationId, *, terminal: GivenTerminal) -> Answer:
-    """Show how far a migration is.
+def show(migration: MigrationId, *, watch: Flag = False, terminal: GivenTerminal) -> Answer:
+    """Show how far a migration is, or watch one at work from another terminal.
 
-    Example: `agentruns migrate show 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22`
+    Example: `agentruns migrate show 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22 --watch`
 
     Args:
         migration: Which, as 'agentruns migrate list' prints it.
+        watch: Show its progress while somebody works on it, and how far it is when that ends.
         terminal: Where to print.
     """
+    if watch:
+        watch_run(terminal, UUID(migration))
     return answer(_result(migration), ExitCode.GOOD)
 
 
@@ -89,8 +94,6 @@ def report(
         to: The file to write, over an older one if need be.
         terminal: Where to print.
     """
-    from uuid import UUID
-
     from apps.cli.migration_page import as_page
     from storage.migration import MigrationStore
     from storage.stores import shared_stores
@@ -126,15 +129,15 @@ def as_text(result: "MigrationResult") -> RenderableType:
 
 
 def _result(migration: str, limit: int = 100) -> "MigrationResult":
-    from uuid import UUID
-
     from storage.migration import MigrationStore
+    from storage.migration.steps import Steps
     from storage.stores import shared_stores
     from tasks.migration_report import MigrationResult
 
-    store, key = MigrationStore(shared_stores().postgres), UUID(migration)
+    postgres, key = shared_stores().postgres, UUID(migration)
+    store, steps = MigrationStore(postgres), Steps(postgres)
     return MigrationResult.of(
-        store.summary(key), store.quarantine(key, limit), store.differences(key)
+        store.summary(key), store.quarantine(key, limit), store.differences(key), steps.all(key)
     )
 
 

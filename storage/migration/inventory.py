@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from storage.migration.places import Place
+from storage.migration.steps import Counting
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
 
@@ -16,15 +17,19 @@ MOST_FILES = 10_000
 
 
 def take_inventory(
-    connection: PgConnection, migration_id: UUID, place: Place, only: str | None = None
+    connection: PgConnection,
+    migration_id: UUID,
+    place: Place,
+    only: str | None,
+    counting: Counting,
 ) -> None:
     """Bring items and files of a migration up to date with its source, in one transaction."""
     given = {"migration_id": migration_id}
     for name in ("scanned", "members", "placed"):
         connection.execute(query(f"make_room_for_{name}"))
     with place.listing() as listing:
-        _copy(connection, "copy_scanned", listing.paths())
-        _copy(connection, "copy_members", listing.members(only))
+        _copy(connection, "copy_scanned", counting.files(listing.paths()))
+        _copy(connection, "copy_members", counting.items(listing.members(only)))
     portions = {"largest_portion": LARGEST_PORTION, "most_files": MOST_FILES}
     connection.execute(query("place_scanned"), given | portions)
     for step in ("store_items", "store_scanned", "miss_items", "miss_files"):

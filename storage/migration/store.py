@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,7 @@ from storage.migration.models import (
 from storage.migration.noting import note
 from storage.migration.outcome import Outcome
 from storage.migration.places import place_of
+from storage.migration.steps import Counting, Steps, count_copied
 from storage.paging import Position, checked_limit
 from storage.postgres import PostgresAdapter
 from storage.postgres.listing import window
@@ -72,7 +74,7 @@ class MigrationStore:
         told: dict[str, Any] = {"source": str(source), "agent_id": agent_id}
         told |= {"timezone": timezone}
         told |= {"only_format": only_format, "listing": listing}
-        made = imported_id("migration", str(source), agent_id)
+        made = migration_id_of(source, agent_id)
         return self._one("open_migration", {"id": made, **told})
 
     @retried
@@ -113,9 +115,14 @@ class MigrationStore:
 
     def take_inventory(self, migration: Migration) -> None:
         """List the source anew; what is new or changed is to be copied."""
+        steps = Steps(self._postgres)
+        steps.begin(migration.id, "inventory")
+        # Told on another connection, as nobody sees this transaction before it ends.
+        counting = Counting(partial(steps.count, migration.id, "inventory"))
         with self._postgres.connection(INVENTORY_SECONDS) as connection:
             place = place_of(migration.source)
-            take_inventory(connection, migration.id, place, migration.only_format)
+            take_inventory(connection, migration.id, place, migration.only_format, counting)
+        steps.end(migration.id, "inventory")
 
     @retried
     def items_to_copy(
@@ -147,9 +154,11 @@ class MigrationStore:
     @retried
     def note_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Keep what became of some items, in one transaction."""
+        noted = list(outcomes)
         with self._postgres.connection() as connection:
-            for outcome in outcomes:
+            for outcome in noted:
                 note(connection, outcome)
+            count_copied(connection, noted)
 
     @retried
     def items_to_verify(self, migration_id: UUID, after: UUID | None, rows: int) -> list[UUID]:
@@ -281,6 +290,11 @@ class MigrationStore:
             connection.cursor(row_factory=class_row(kind)) as cursor,
         ):
             return cursor.execute(query(name), given).fetchall()
+
+
+def migration_id_of(source: Path | str, agent_id: str) -> UUID:
+    """The id of the migration of a source for an agent, whether there is one yet or not."""
+    return imported_id("migration", str(source), agent_id)
 
 
 def _summary(

@@ -1,13 +1,29 @@
 """`agentruns migrate`: folders of old runs, as people and scripts bring them in."""
 
+import os
+import pty
 import shutil
+import subprocess
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from apps.stack import Stack
+from storage.migration import MigrationStore
+from storage.migration.steps import Amount, Steps
 from storage.settings import Settings
-from tests.integration.test_cli import Run, own_spool, prefect, run
+from storage.stores import Stores
+from tests.integration.test_cli import (
+    SCRIPT,
+    Run,
+    on_a_terminal,
+    own_spool,
+    plain,
+    prefect,
+    read,
+    run,
+)
 
 __all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 
@@ -33,15 +49,22 @@ def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
     refused = run("migrate", "cutover", key, "--json")
     assert (refused.code, refused.json()["cutover"]) == (1, False)
 
+    seen = plain(on_a_terminal(["migrate", "copy", key]))
+    assert "Copying" in seen
+    assert f"{runs} of {runs} items" in seen
+
     done = run("migrate", "run", str(source), "--agent", agent_id, "--deep", "--json")
     assert done.code == 0
+    assert [one["step"] for one in done.json()["steps"]] == ["inventory", "copy", "verify"]
+    assert done.json()["steps"][2]["files"] == done.json()["files"]["imported"]
     assert done.json()["items"]["deeply_verified"] == runs
     assert done.json()["files"]["imported"] == done.json()["files"]["listed"] + sum(
         path.is_file() for path in RUNS.rglob("*")
     )
 
     assert run("migrate", "list", "--json").json()["migrations"][0]["migration_id"] == key
-    assert run("migrate", "show", key, "--json").json()["items"]["imported"] == runs
+    shown = run("migrate", "show", key, "--watch", "--json")
+    assert (shown.json()["items"]["imported"], "Nobody is at work" in shown.err) == (runs, True)
     assert run("migrate", "quarantine", key, "--json").json() == {"quarantined": []}
     assert run("migrate", "verify", key, "--json").code == 0
     assert run("migrate", "copy", key, "--json").json()["items"]["pending"] == 0
@@ -64,6 +87,34 @@ def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
     removed = run("migrate", "cutover", key, "--remove-source", "--yes", "--json").json()["removed"]
     assert removed["moved"] == sum(path.is_file() for path in RUNS.rglob("*"))
     assert not source.exists()
+
+
+def test_a_run_is_watched_from_another_terminal_until_it_ends(
+    run: Run, prefect: Stack, stores: Stores, agent_id: str, source: Path
+) -> None:
+    key = run("migrate", "inventory", str(source), "--agent", agent_id, "--json").json()[
+        "migration_id"
+    ]
+    steps = Steps(stores.postgres)
+    leader, follower = pty.openpty()
+    with MigrationStore(stores.postgres).only_run(UUID(key)):
+        steps.begin(UUID(key), "copy")
+        steps.count(UUID(key), "copy", Amount(1, 2, 3, 1))
+        watching = subprocess.Popen(
+            [SCRIPT, "migrate", "show", key, "--watch"],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"},
+        )
+        os.close(follower)
+        shown = b""
+        while b"1 quarantined" not in shown and (news := read(leader)):
+            shown += news
+    rest = plain(b"".join(iter(lambda: read(leader), b"")).decode())
+    os.close(leader)
+    assert "1 quarantined" in plain(shown.decode())
+    assert (watching.wait(), "items imported" in rest) == (0, True)
 
 
 def test_bad_input_is_told(run: Run, prefect: Stack, agent_id: str, tmp_path: Path) -> None:

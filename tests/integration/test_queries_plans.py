@@ -268,6 +268,12 @@ MIGRATING = {
     "note_cutover": [{"id": TASK, "by": "ann", "manifest_sha256": "a"}],
     "manifest_page": [MIGRATION | KEY],
     **{name: [MIGRATION] for name in ("count_items", "count_files", "count_obstacles")},
+    **{name: [MIGRATION | {"step": "copy"}] for name in ("begin_step", "end_step")},
+    "count_step": [
+        MIGRATION | {"step": "copy", "items": 1, "files": 1, "size_bytes": 1, "troubled": 0}
+    ],
+    "steps_of_migration": [MIGRATION],
+    "is_migration_held": [{"id": TASK}],
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_evaluations", "known_files")},
 }
