@@ -15,6 +15,7 @@ from apps.cli import (
     migration_state,
     rebuilding,
     recording,
+    scheduling,
     servers,
     spooling,
 )
@@ -80,6 +81,7 @@ migrate.command(migration_state.show, sort_key=6)
 migrate.command(migration_state.quarantine, sort_key=7)
 migrate.command(migration_state.report, sort_key=8)
 migrate.command(rebuilding.rebuild, sort_key=9)
+migrate.command(scheduling.schedule, sort_key=10)
 
 audit = App(name="audit", help="See who did what, and say how long that is known.", group=OPERATING)
 audit.command(auditing.list_entries, name="list")

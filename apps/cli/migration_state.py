@@ -52,7 +52,7 @@ def list_migrations(
 
 
 def show(migration: MigrationId, *, watch: Flag = False, terminal: GivenTerminal) -> Answer:
-    """Show how far a migration is, or watch one at work from another terminal.
+    """Show how far a migration is and how far behind its source, or watch one at work.
 
     Example: `agentruns migrate show 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22 --watch`
 
@@ -63,7 +63,14 @@ def show(migration: MigrationId, *, watch: Flag = False, terminal: GivenTerminal
     """
     if watch:
         watch_run(terminal, UUID(migration))
-    return answer(_result(migration), ExitCode.GOOD)
+    from storage.migration import MigrationStore
+    from storage.migration.lag import lag_of
+    from storage.stores import shared_stores
+
+    postgres, result = shared_stores().postgres, _result(migration)
+    lag = lag_of(postgres, MigrationStore(postgres).get(UUID(migration)))
+    document = result.model_dump(mode="json") | {"lag": lag.model_dump(mode="json")}
+    return Answer(document, Group(as_text(result), lag.in_words))
 
 
 def quarantine(

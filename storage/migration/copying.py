@@ -9,7 +9,7 @@ from uuid import UUID
 
 from agentruns.cleaning import SecretPatterns
 from storage.migration.item_copy import ItemCopy
-from storage.migration.live_recordings import LiveRecordings, Reading
+from storage.migration.live_recordings import WAITS, LiveRecordings, Reading
 from storage.migration.models import Item, Migration
 from storage.migration.reaching import at_hand
 from storage.migration.store import MigrationStore
@@ -23,6 +23,9 @@ class Copied(NamedTuple):
     archived: int = 0
     quarantined: int = 0
     postponed: int = 0
+    """They changed while they were read."""
+    waiting: int = 0
+    """Their live recordings still go on."""
     size_bytes: int = 0
 
     def __add__(self, other: "Copied") -> "Copied":  # type: ignore[override]  # counts add up
@@ -87,5 +90,7 @@ def _counted(copy: ItemCopy) -> Copied:
             return Copied(archived=1, size_bytes=copy.item.size_bytes)
         case "quarantined":
             return Copied(quarantined=1, size_bytes=copy.item.size_bytes)
+        case _ if copy.outcome.reason == WAITS:
+            return Copied(waiting=1)
         case _:
             return Copied(postponed=1)

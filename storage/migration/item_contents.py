@@ -101,7 +101,14 @@ class Comparison:
     covered: set[UUID] = field(default_factory=set)
     """Records of the folder that the live recording has in its own words."""
     differing: list[str] = field(default_factory=list)
-    """Calls that the two tell otherwise."""
+    """Steps that the two tell otherwise, by their numbers."""
+
+    @property
+    def in_words(self) -> str:
+        """Where they differ."""
+        if self.differing:
+            return f"in {len(self.differing)} of its steps, first in {self.differing[0]}"
+        return f"it has {self.agreeing} of its {self.actions} steps"
 
     @property
     def is_same(self) -> bool:
@@ -139,9 +146,9 @@ def _pair(
     if kind == _END:
         return
     if not _is_alike(one[0], other[0]):
-        found.differing.append(one[0].message)
+        found.differing.append(f"step {one[0].number}")
     elif _shows_another(one, other):
-        found.differing.append(f"the screenshot of {one[0].message}")
+        found.differing.append(f"the screenshot of step {one[0].number}")
     else:
         found.agreeing += 1
 

@@ -63,11 +63,11 @@ class ItemCopy:
 
     def records(self) -> Iterator[AnyRecord]:
         """Everything that is to be stored of the item, its archive last."""
-        if not self._is_as_listed():
-            self.outcome.reason = CHANGING
-            return
         if self.reading is not None and self.reading.waits:
             self.outcome.reason = self.reading.waits
+            return
+        if not self._is_as_listed():
+            self.outcome.reason = CHANGING
             return
         yield from self._read()
         try:

@@ -168,9 +168,9 @@ class LiveRecordings:
             if found.is_same and (found.agreeing or one.is_asked_so):
                 objects = {f.sha256: f"{f.bucket.value}/{f.object_path}" for f in recorded.files}
                 return Reading(recorded.records, looked.sighting, one.id, objects)
-            if found.differing and (found.agreeing or one.is_asked_so):
-                what = f"{len(found.differing)} of its steps, such as {found.differing[0]!r}"[:300]
-                told.append(Problem(item.name, None, DIFFERS.format(task=one.id, what=what)))
+            if found.agreeing or (found.differing and one.is_asked_so):
+                said = DIFFERS.format(task=one.id, what=found.in_words)
+                told.append(Problem(item.name, None, said))
         return Reading(chain(told, looked.records), looked.sighting)
 
 

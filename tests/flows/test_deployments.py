@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -24,10 +26,12 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from agentruns.models import Status, utcnow
 from apps.deploying import DeploymentError, deploy
+from apps.scheduling import keep_in_step, kept_in_step, leave
 from apps.stack import Stack
 from storage.errors import SettingsError
 from storage.postgres import PostgresAdapter
 
+RUNS = Path(__file__).parents[2] / "examples" / "runs"
 RECORDING = "record-agent-run/on-demand"
 NAMES = [
     "evaluate-tasks/every-15-minutes",
@@ -98,6 +102,39 @@ def test_the_worker_runs_what_is_scheduled(client: SyncPrefectClient) -> None:
     finally:
         client.delete_deployment_schedule(deployment.id, schedule.id)
     assert run.auto_scheduled
+
+
+@pytest.mark.slow
+def test_a_source_is_kept_in_step_until_it_is_left(
+    environment: dict[str, str], client: SyncPrefectClient, agent_id: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "runs"
+    shutil.copytree(RUNS, source)
+    began = utcnow()
+    kept = keep_in_step(str(source), agent_id, timedelta(seconds=10), {})
+    try:
+        assert deploy(environment) == NAMES  # leaves it as it is
+        assert kept in kept_in_step()
+        deployment = client.read_deployment_by_name(kept.deployment)
+        _first_completed(client, deployment.id, began)
+    finally:
+        assert leave(str(source), agent_id) == [kept]
+    assert leave(str(source), agent_id) == []
+    with PostgresAdapter(environment["POSTGRES_URL"]) as postgres:
+        assert len(postgres.get_tasks(agent_id=agent_id)) == len(list(RUNS.iterdir()))
+
+
+@pytest.mark.slow
+def test_a_line_of_cron_replaces_how_often(client: SyncPrefectClient, agent_id: str) -> None:
+    keep_in_step("/srv/runs", agent_id, timedelta(hours=1), {})
+    kept = keep_in_step("/srv/runs", agent_id, "17 3 * * *", {"format": "cua"})
+    try:
+        assert (kept.cron, kept.every_seconds) == ("17 3 * * *", None)
+        assert [one for one in kept_in_step() if one.agent_id == agent_id] == [kept]
+        with pytest.raises(SettingsError, match="no line of cron"):
+            keep_in_step("/srv/runs", agent_id, "every day", {})
+    finally:
+        leave("/srv/runs", None)
 
 
 @pytest.mark.slow

@@ -65,6 +65,7 @@ def test_a_folder_is_listed_imported_looked_at_signed_off_and_rebuilt(
     assert run("migrate", "list", "--json").json()["migrations"][0]["migration_id"] == key
     shown = run("migrate", "show", key, "--watch", "--json")
     assert (shown.json()["items"]["imported"], "Nobody is at work" in shown.err) == (runs, True)
+    assert (shown.json()["lag"]["items"], shown.json()["lag"]["recording"]) == (0, 0)
     assert run("migrate", "quarantine", key, "--json").json() == {"quarantined": []}
     assert run("migrate", "verify", key, "--json").code == 0
     assert run("migrate", "copy", key, "--json").json()["items"]["pending"] == 0
@@ -125,3 +126,31 @@ def test_bad_input_is_told(run: Run, prefect: Stack, agent_id: str, tmp_path: Pa
     assert run("migrate", "show", "x").code == 2
     zone = run("migrate", "run", str(tmp_path), "--agent", agent_id, "--timezone", "Mars")
     assert (zone.code, "no time zone" in zone.err) == (2, True)
+
+
+def test_a_folder_is_kept_in_step_and_left(
+    run: Run, prefect: Stack, settings: Settings, agent_id: str, source: Path
+) -> None:
+    assert run("deploy", "--json").code == 0
+    told = run("migrate", "schedule", str(source), "--every", "12h", "--agent", agent_id, "--json")
+    assert (told.code, told.json()["every_seconds"]) == (0, 12 * 3600)
+    listed = run("migrate", "schedule", "--list", "--json").json()["schedules"]
+    assert told.json() in listed
+    left = run("migrate", "schedule", str(source), "--remove", "--agent", agent_id, "--json")
+    assert left.json() == {"removed": [told.json()["deployment"]]}
+    again = run("migrate", "schedule", str(source), "--remove", "--json")
+    assert (again.code, "not kept in step" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([], id="no source"),
+        pytest.param(["runs", "--agent", "a"], id="no time"),
+        pytest.param(["runs", "--agent", "a", "--every", "1h", "--cron", "0 * * * *"], id="both"),
+        pytest.param(["runs", "--agent", "a", "--every", "often"], id="no interval"),
+        pytest.param(["runs", "--every", "1h"], id="no agent"),
+    ],
+)
+def test_a_schedule_that_says_too_little_is_wrong_usage(run: Run, words: list[str]) -> None:
+    assert run("migrate", "schedule", *words).code == 2

@@ -19,6 +19,7 @@ from storage.delivery import Delivery
 from storage.migration import Migration, MigrationStore
 from storage.migration.copying import Copied, Copying
 from storage.migration.cutover import cut_over
+from storage.migration.lag import Lag, lag_of
 from storage.migration.live_recordings import LiveRecordings
 from storage.migration.models import START, Item
 from storage.migration.rebuilding import Rebuilding
@@ -88,6 +89,11 @@ class Fleet:
         assert self.differences() == {}
         superseding.supersede(migration.id, self.agent_id)
         return found
+
+    def lag(self) -> Lag:
+        return lag_of(
+            self.stores.postgres, self.store.open(str(self.saved), self.agent_id, listing=False)
+        )
 
     def items(self) -> list[Item]:
         migration = self.store.open(str(self.saved), self.agent_id, listing=False)
@@ -192,6 +198,36 @@ def test_what_only_the_folder_has_joins_the_live_task(fleet):
     assert fleet.differences() == {}
 
 
+def test_a_recording_that_has_little_of_the_run_stays_another_task_and_is_told(fleet):
+    fleet.run([CLICK, TYPE, LOOK, DONE])
+    fleet.deliver()
+    (live,) = fleet.tasks()
+    with fleet.stores.postgres.connection() as connection:
+        connection.execute("DELETE FROM task_progress WHERE step IN (2, 3)")
+    fleet.migrate()
+    assert len(fleet.tasks()) == 2
+    (said,) = fleet.reasons()
+    assert str(live.id) in said
+    assert "it has 1 of its 3 steps" in said
+
+
+def test_a_copy_that_was_killed_before_it_was_noted_goes_on(fleet, monkeypatch):
+    fleet.run([CLICK, TYPE, LOOK, DONE])
+    fleet.deliver()
+    (live,) = fleet.tasks()
+    with fleet.stores.postgres.connection() as connection:
+        connection.execute("DELETE FROM task_progress WHERE step = 2")
+    with monkeypatch.context() as patch:
+        patch.setattr(MigrationStore, "note_outcomes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fleet.migrate()
+    before = everything(fleet)
+    assert fleet.migrate().imported == 1
+    assert everything(fleet) == before
+    assert fleet.items()[0].recorded_as == live.id
+    assert fleet.differences() == {}
+
+
 def test_one_id_with_other_content_stays_two_tasks_and_is_told(fleet):
     fleet.run([CLICK, TYPE, DONE])
     fleet.deliver()
@@ -234,8 +270,11 @@ def test_two_agents_with_the_same_trajectory_keep_their_own_tasks(fleet, agent_i
 def test_a_folder_whose_live_recording_goes_on_waits_for_the_next_run(fleet):
     recorder, run = fleet.go_on([CLICK, TYPE, DONE])
     fleet.deliver()
-    assert fleet.migrate().postponed == 1
+    assert fleet.migrate().waiting == 1
     assert fleet.reasons() == []
+    lag = fleet.lag()
+    assert (lag.items, lag.recording) == (1, 1)
+    assert "1 for a live recording that goes on" in lag.in_words
     run.finish()
     recorder.close()
     fleet.deliver()
@@ -255,6 +294,29 @@ def test_a_recording_that_fell_silent_is_not_waited_for(fleet):
     assert fleet.migrate().imported == 1
     assert fleet.items()[0].recorded_as == run.task_id
     recorder.close()
+
+
+def test_the_lag_tells_what_is_new_or_changed_and_since_when(fleet):
+    fleet.run([CLICK, DONE])
+    fleet.run([TYPE, DONE])
+    fleet.deliver()
+    fleet.store.open(str(fleet.saved), fleet.agent_id)
+    assert fleet.lag().in_words == "Lag: the source was not looked at yet."
+    fleet.migrate()
+    nothing = fleet.lag()
+    assert (nothing.items, nothing.files, nothing.oldest_at) == (0, 0, None)
+    assert "nothing waits" in nothing.in_words
+    new = max(fleet.saved.rglob("*_agent_response.json"))
+    new.write_text(new.read_text() + " ")
+    (fleet.saved / "notes.txt").write_text("What we did in May.\n")
+    migration = fleet.inventory()
+    lag = fleet.lag()
+    assert (lag.items, lag.files, lag.recording) == (2, 2, 0)
+    assert lag.oldest_at is not None
+    assert lag.inventory_seconds is not None
+    assert lag.run_seconds is None
+    fleet.store.note_copy(migration.id)
+    assert fleet.lag().run_seconds is not None
 
 
 def test_a_copy_of_the_folder_belongs_to_the_same_task(fleet):

@@ -234,6 +234,7 @@ MIGRATING = {
         | {"archive_path": "a", "counts": Jsonb({}), "fingerprint": b"", "recorded_as": TASK}
         | {"began_at": LATE, "stepped_at": LATE, "call_id": None, "compared": [TASK]}
     ],
+    "lag": [MIGRATION | {"recording": "It goes on."}],
     "look_for_recordings": [MIGRATION | {"days": 30, "apart": 5.0}],
     "tasks_to_supersede": [MIGRATION | KEY],
     "follow_verdicts": [{"old": TASK, "new": ITEM}],
