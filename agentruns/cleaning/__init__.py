@@ -9,6 +9,7 @@ from agentruns.cleaning.pictures import (
     picture_kind,
 )
 from agentruns.cleaning.pixels import Picture, take_pixels
+from agentruns.cleaning.plain import NOT_PLAIN, plain_json
 from agentruns.cleaning.redaction import Redacted, redact
 from agentruns.cleaning.secret_patterns import SecretPatterns
 from agentruns.cleaning.secret_shapes import REDACTED, redact_text
@@ -16,6 +17,7 @@ from agentruns.cleaning.storable import clean_json, clip_json
 from agentruns.cleaning.text import clean_text, clip_text, printable
 
 __all__ = [
+    "NOT_PLAIN",
     "PICTURE_KINDS",
     "REDACTED",
     "Cleaner",
@@ -30,6 +32,7 @@ __all__ = [
     "clip_text",
     "picture_fault",
     "picture_kind",
+    "plain_json",
     "printable",
     "redact",
     "redact_text",

@@ -1,5 +1,6 @@
 """Knowing quickly that there is nothing to clean, as is so with most of what agents say."""
 
+from functools import lru_cache
 from typing import Any
 
 from agentruns.cleaning.pixels import may_hold_picture
@@ -75,6 +76,12 @@ class PlainJson:
         if len(self._harmless_keys) < MOST_KEYS and len(key) < LONGEST_KEY:
             self._harmless_keys.add(key)
         return True
+
+
+@lru_cache(maxsize=16)
+def plain_json(patterns: SecretPatterns) -> PlainJson:
+    """The same for the same patterns, as it knows more harmless keys with each use."""
+    return PlainJson(patterns)
 
 
 def _is_storable(number: float) -> bool:

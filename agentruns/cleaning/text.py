@@ -17,6 +17,8 @@ def _without_lone_surrogates(text: str) -> str:
 
 def printable(name: str) -> str:
     """A file's name as one line: bytes that are not UTF-8 and control characters spelled out."""
+    if name.isprintable():
+        return name
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

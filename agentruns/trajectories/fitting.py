@@ -3,12 +3,14 @@
 from typing import Any, NamedTuple
 
 from agentruns.cleaning import (
+    NOT_PLAIN,
     Picture,
     SecretPatterns,
     clean_json,
     clean_text,
     clip_json,
     clip_text,
+    plain_json,
     redact,
     redact_text,
     take_pixels,
@@ -28,6 +30,9 @@ class Document(NamedTuple):
 
 def storable(value: dict[str, Any], patterns: SecretPatterns) -> Document:
     """The JSON without unstorable characters, pixels and secrets, clipped to one document."""
+    kept = plain_json(patterns).copy(value)
+    if kept is not NOT_PLAIN:
+        return Document(clip_json(kept, LARGEST_DOCUMENT), ())
     pictures: list[Picture] = []
     # Depth 2 leaves room: a reference to a picture is nested deeper than the picture was.
     without_pixels = take_pixels(clean_json(value, depth=2), pictures.append)

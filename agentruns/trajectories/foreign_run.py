@@ -4,14 +4,16 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from agentruns.cleaning import (
+    NOT_PLAIN,
     Picture,
     SecretPatterns,
     clean_json,
     picture_kind,
+    plain_json,
     printable,
     redact,
 )
@@ -87,7 +89,13 @@ class ForeignRun(ABC):
             content_type=content_type,
             size_bytes=len(content),
             sha256=sha256,
-            metadata=redact(clean_json({**about, **self.origin(path)}), self.patterns).value,
+            metadata=self._cleaned({**about, **self.origin(path)}),
             uploaded_at=self.moment.time,
         )
         return Upload(file=file, content=content)
+
+    def _cleaned(self, about: dict[str, Any]) -> dict[str, Any]:
+        kept = plain_json(self.patterns).copy(about)
+        if kept is NOT_PLAIN:
+            kept = redact(clean_json(about), self.patterns).value
+        return cast(dict[str, Any], kept)

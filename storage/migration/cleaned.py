@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from agentruns.cleaning import SecretPatterns, redact, redact_text
-from agentruns.cleaning.pixels import INLINE
+from agentruns.cleaning import NOT_PLAIN, SecretPatterns, plain_json, redact, redact_text
+from agentruns.cleaning.pixels import INLINE, may_hold_picture
 from agentruns.trajectories.files import pieces_of
 
 #: What stands for the base64 of a picture; its bytes are in the object with this hash.
@@ -45,7 +45,7 @@ def cleaned(data: bytes, objects: Mapping[str, str], patterns: SecretPatterns) -
     redacted, paths = _without_secrets(text, patterns)
     kept = Cleaned(b"", redacted=paths)
     # A file that holds our mark by itself could not be told from one that we marked.
-    if not PLACED.search(data):
+    if may_hold_picture(redacted) and not PLACED.search(data):
         redacted = INLINE.sub(lambda found: _placed(found, objects, kept.pictures), redacted)
     kept.data = redacted.encode()
     return kept
@@ -93,6 +93,9 @@ def _without_secrets(text: str, patterns: SecretPatterns) -> tuple[str, list[str
         return plain, [] if plain == text else [IN_TEXT]
     kept, paths = [], list[str]()
     for number, (line, document) in enumerate(lines):
+        if plain_json(patterns).copy(document) is not NOT_PLAIN:
+            kept.append(line)
+            continue
         value, found = redact(document, patterns)
         # Written anew only where it has to be: else it stays as its author wrote it.
         kept.append(line if value == document else _written(value, line))
