@@ -82,7 +82,7 @@ class _Claims:
     """The names in a folder that its own reader reads, asked for in order."""
 
     def __init__(self, folder: Path, reader: TrajectoryReader | None) -> None:
-        self._folder = folder
+        self._prefix = os.path.join(folder, "")  # noqa: PTH118 - a `Path` drops the slash
         self._files = reader.files(folder) if reader else iter(())
         self._next = self._following()
 
@@ -94,7 +94,7 @@ class _Claims:
 
     def _following(self) -> str | None:
         path = next(self._files, None)
-        return path.relative_to(self._folder).parts[0] if path else None
+        return str(path).removeprefix(self._prefix).partition("/")[0] if path else None
 
 
 def _reader_of(path: Path, readers: Sequence[TrajectoryReader]) -> TrajectoryReader | None:

@@ -12,13 +12,14 @@ def walk(root: Path) -> Iterator[Path]:
 
     A folder that cannot be listed is given as a path of its own, so that nobody overlooks it.
     """
-    waiting = [_entries(root)]
+    # Texts up to here: a `Path` of each folder takes longer than the disk.
+    waiting = [_entries(os.fspath(root))]
     while waiting:
         entry = next(waiting[-1], None)
         if entry is None:
             waiting.pop()
         elif _is_folder(entry) and os.access(entry.path, os.R_OK | os.X_OK):
-            waiting.append(_entries(Path(entry.path)))
+            waiting.append(_entries(entry.path))
         else:
             yield Path(entry.path)
 
@@ -36,7 +37,7 @@ def mode_of(path: Path) -> int:
         return 0
 
 
-def _entries(folder: Path) -> Iterator["os.DirEntry[str]"]:
+def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
     with suppress(OSError), os.scandir(folder) as entries:
         yield from sorted(entries, key=lambda entry: entry.name)
 

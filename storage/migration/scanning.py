@@ -82,6 +82,10 @@ def members(source: Path, only: str | None = None) -> Iterator[Member]:
 
 
 def _below(path: Path, source: Path) -> bytes:
+    # `relative_to` takes ten times as long, of a million paths.
+    prefix = os.path.join(source, "")  # noqa: PTH118 - a `Path` drops the slash
+    if (name := str(path)).startswith(prefix):
+        return os.fsencode(name.removeprefix(prefix))
     return b"" if path == source else os.fsencode(path.relative_to(source))
 
 

@@ -4,12 +4,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentruns.cleaning import printable
 from agentruns.trajectories.cua.artifact import Artifact
-from agentruns.trajectories.listing import mode_of, refusal
+from agentruns.trajectories.listing import refusal
 from agentruns.trajectories.reader import Problem
 
 TURN = re.compile(r"turn_\d{1,9}\Z")
@@ -52,7 +53,7 @@ def _entries(root: Path, below: str, problems: list[Problem]) -> Iterator[os.Dir
 
 
 def _place(root: Path, entry: os.DirEntry[str], folder: Folder) -> None:
-    mode = mode_of(Path(entry.path))
+    mode = _mode_of(entry)
     if stat.S_ISDIR(mode) and TURN.match(entry.name):
         for inner in _entries(root, entry.name, folder.problems):
             _place_in_turn(entry.name, inner, folder)
@@ -64,12 +65,18 @@ def _place(root: Path, entry: os.DirEntry[str], folder: Folder) -> None:
 
 def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
     path = f"{turn}/{entry.name}"
-    if reason := refusal(mode_of(Path(entry.path))):
+    if reason := refusal(_mode_of(entry)):
         folder.problems.append(Problem(printable(path), None, reason))
     elif found := ARTIFACT.match(entry.name):
         folder.artifacts.append(Artifact(int(found["number"]), path, found["name"], found["type"]))
     else:
         folder.loose.append(path)
+
+
+def _mode_of(entry: os.DirEntry[str]) -> int:
+    with suppress(OSError):
+        return entry.stat(follow_symlinks=False).st_mode
+    return 0
 
 
 def count_steps(folder: Folder) -> None:
