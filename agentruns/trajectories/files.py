@@ -7,10 +7,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentruns.trajectories.file_memory import MEMORY, Content, Fingerprint
 from agentruns.trajectories.long_json import without_long_texts
 
 #: Larger files are not held in memory.
@@ -36,36 +36,24 @@ class Unreadable(Exception):  # noqa: N818 - the state of a file, not a fault of
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The bytes of a file and the name that proves them."""
-
-    data: bytes
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What is known of a file whose bytes were not kept."""
-
-    sha256: str
-    size_bytes: int
-    holds_nul: bool = False
-    """Whether it is certainly no text."""
-
-
 def read_content(folder: Path, name: str, limit: int = LARGEST) -> Content:
     """A file below the folder; raises `Unreadable` for anything but a regular file in bounds."""
+    if known := MEMORY.content(folder, name):
+        return known
     with _opened(folder, name) as descriptor:
         size = os.fstat(descriptor).st_size
         if size > limit:
             raise Unreadable(f"The file has {size} bytes, more than the {limit} that are read.")
         data = b"".join(_pieces(descriptor, limit))
-    return Content(data, hashlib.sha256(data).hexdigest())
+    content = Content(data, hashlib.sha256(data).hexdigest())
+    MEMORY.keep(folder, name, content)
+    return content
 
 
 def fingerprint(folder: Path, name: str) -> Fingerprint:
     """The SHA-256 and size of a file of any size, in constant memory."""
+    if known := MEMORY.fingerprint(folder, name):
+        return known
     digest, size, holds_nul = hashlib.sha256(), 0, False
     with _opened(folder, name) as descriptor:
         for piece in _pieces(descriptor):

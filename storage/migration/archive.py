@@ -21,6 +21,7 @@ from typing import Any
 from backports.zstd import ZstdFile
 
 from agentruns.cleaning import SecretPatterns
+from agentruns.trajectories.file_memory import MEMORY
 from agentruns.trajectories.files import LARGEST, Unreadable, fingerprint, read_content
 from storage.migration.cleaned import Cleaned, cleaned, cleaned_pieces
 from storage.migration.models import ItemFile
@@ -52,6 +53,11 @@ class Packing:
         name = os.fsdecode(file.path)
         if file.size_bytes > LARGEST:
             self._add_large(file, name)
+            return
+        known = MEMORY.fingerprint(self.source, name)
+        if known and (place := self.objects.get(known.sha256)):
+            told = {"size": known.size_bytes, "sha256": known.sha256, "object": place}
+            self._note(file, told)
             return
         content = read_content(self.source, name)
         about: dict[str, Any] = {"size": len(content.data), "sha256": content.sha256}

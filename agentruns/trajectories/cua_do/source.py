@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from agentruns.trajectories.files import LARGEST, PIECE, Content, Unreadable, read_content
+from agentruns.trajectories.file_memory import Content
+from agentruns.trajectories.files import LARGEST, PIECE, Unreadable, read_content
 from agentruns.trajectories.walking import walk
 
 #: A zip whose list of files is longer is not opened: the list is held in memory.
