@@ -19,6 +19,8 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 from uuid import UUID
 
 from agentruns.cleaning import picture_fault
@@ -26,7 +28,9 @@ from benchmarks.measure import tell
 from benchmarks.sandbox import raw_minio, sandbox
 from storage import Stores
 from storage.migration import Migration, MigrationStore
+from storage.migration.comparing import Comparing
 from storage.migration.copying import Copying
+from storage.migration.live_recordings import LiveRecordings
 from storage.migration.models import START
 from storage.migration.verifying import Verifying
 
@@ -36,37 +40,73 @@ _WIDTH, _HEIGHT = 150, 132
 _TICKS = 0x01B21DD213814000 + 17_000_000_000_000_000
 
 
+class Figures(NamedTuple):
+    """Seconds that each way took, in one round."""
+
+    listed: float
+    inventory: float
+    raw: float
+    copy: float
+    whole: float
+    again: float
+    processor: float
+    """Of ours, for the whole."""
+    mirror: float
+    """Nothing when there is no `mc`."""
+    processor_of_mirror: float
+
+
 def main() -> None:
     """Print the ratios of inventory, copy and whole, and what a second run takes."""
     wanted = argparse.ArgumentParser(description=__doc__)
     wanted.add_argument("--runs", type=int, default=100, help="500 are the 10,000 of the goal")
+    wanted.add_argument("--rounds", type=int, default=1, help="the medians of so many are told")
     arguments = wanted.parse_args()
-    with tempfile.TemporaryDirectory(prefix="agentruns-bench-") as folder, sandbox() as made:
+    with tempfile.TemporaryDirectory(prefix="agentruns-bench-") as folder:
         source = Path(folder, "runs")
         pictures = fill(source, arguments.runs)
-        _measure(*made, source, pictures)
+        _listed(source)  # warms the page cache
+        rounds = [_round(source) for _ in range(arguments.rounds)]
+    _tell(Figures(*map(median, zip(*rounds, strict=True))), pictures)
 
 
-def _measure(stores: Stores, agent_id: str, source: Path, pictures: int) -> None:
-    store = MigrationStore(stores.postgres)
-    migration = store.open(source, agent_id, "UTC")
-    _seconds(lambda: _listed(source))  # warms the page cache
-    listed = _seconds(lambda: _listed(source))
-    inventory = _seconds(lambda: store.take_inventory(migration))
-    tell("migration: inventory to find and sha256sum", listed / inventory, "times", least=0.5)
-    raw = _seconds(lambda: _put(stores, agent_id, source))
-    copy = _seconds(lambda: copy_all(stores, store, migration))
-    tell("migration: copy, pictures", pictures / copy, "a second")
-    tell("migration: copy to eight parallel puts of the SDK", raw / copy, "times")
-    verify = _seconds(lambda: verify_all(stores, store, migration))
-    whole = inventory + copy + verify
-    tell("migration: whole, pictures", pictures / whole, "a second")
-    if mc := _mc():
-        mirror = _seconds(lambda: _mirror(mc, stores, agent_id, source))
-        tell("migration: copy to mc mirror", mirror / copy, "times", least=1.0)
-        tell("migration: whole to mc mirror", mirror / whole, "times", least=0.8)
-    again = _seconds(lambda: _again(stores, store, migration))
-    tell("migration: second run over an unchanged source", again / whole, "of a run", most=0.05)
+def _round(source: Path) -> Figures:
+    with sandbox() as (stores, agent_id):
+        store = MigrationStore(stores.postgres)
+        migration = store.open(str(source), agent_id, "UTC")
+        listed = _seconds(lambda: _listed(source))
+        inventory = _seconds(lambda: store.take_inventory(migration))
+        raw = _seconds(lambda: _put(stores, agent_id, source))
+        copy = _seconds(lambda: copy_all(stores, store, migration))
+        mirror, its_own = _mirrored(stores, agent_id, source)
+    with sandbox() as (stores, agent_id):
+        store = MigrationStore(stores.postgres)
+        migration = store.open(str(source), agent_id, "UTC")
+        begun = time.process_time()
+        whole = _seconds(lambda: take_whole(stores, store, migration))
+        processor = time.process_time() - begun
+        again = _seconds(lambda: take_whole(stores, store, migration))
+    return Figures(listed, inventory, raw, copy, whole, again, processor, mirror, its_own)
+
+
+def _tell(found: Figures, pictures: int) -> None:
+    tell(
+        "migration: inventory to find and sha256sum",
+        found.listed / found.inventory,
+        "times",
+        least=0.5,
+    )
+    tell("migration: copy, pictures", pictures / found.copy, "a second")
+    tell("migration: copy to eight parallel puts of the SDK", found.raw / found.copy, "times")
+    tell("migration: whole, pictures", pictures / found.whole, "a second")
+    tell("migration: whole, processor time a picture", 1000 * found.processor / pictures, "ms")
+    if found.mirror:
+        per = 1000 * found.processor_of_mirror / pictures
+        tell("migration: mc mirror, processor time a picture", per, "ms")
+        tell("migration: copy to mc mirror", found.mirror / found.copy, "times", least=1.0)
+        tell("migration: whole to mc mirror", found.mirror / found.whole, "times", least=0.8)
+    again = found.again / found.whole
+    tell("migration: second run over an unchanged source", again, "of a run", most=0.05)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     tell("migration: peak memory", peak, "MiB", most=300)
 
@@ -113,27 +153,47 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
 
-def copy_all(stores: Stores, store: MigrationStore, migration: Migration) -> None:
-    """As the flow does: two batches at a time, each of about a second."""
-    from tasks.migration import MOST_ITEMS  # noqa: PLC0415 - Prefect takes its time
+def take_whole(
+    stores: Stores,
+    store: MigrationStore,
+    migration: Migration,
+    told: Callable[[int], object] = lambda _: None,
+) -> None:
+    """List, copy and verify, as the flow does; tells how many more items are done."""
+    store.take_inventory(migration)
+    copy_all(stores, store, migration, Comparing(stores, migration.agent_id), told)
+    verify_rest(stores, store, migration)
 
-    ids = [key.id for key, _, _ in store.items_to_copy(migration.id, START, 100_000)]
-    batches = [ids[at : at + MOST_ITEMS] for at in range(0, len(ids), MOST_ITEMS)]
-    copying = Copying(store, stores.writer)
 
-    def copy(batch: list[UUID]) -> object:
-        return copying.copy(migration, batch)
+def copy_all(
+    stores: Stores,
+    store: MigrationStore,
+    migration: Migration,
+    comparing: Comparing | None = None,
+    told: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Copy what is pending, as the flow does: two batches at a time, each of about a second."""
+    from tasks.migration import cut  # noqa: PLC0415 - Prefect takes its time
 
+    copying = Copying(store, stores.writer, recordings=LiveRecordings(stores))
+
+    def copy(batch: list[UUID]) -> None:
+        copying.copy(migration, batch, comparing)
+        told(len(batch))
+
+    after = START
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(copy, batches))
+        while found := store.items_to_copy(migration.id, after, 2_000):
+            list(pool.map(copy, cut(found)))
+            after = found[-1][0]
     store.note_copy(migration.id)
 
 
-def verify_all(stores: Stores, store: MigrationStore, migration: Migration) -> None:
-    """Every item compared with the stores, as the flow does it."""
+def verify_rest(stores: Stores, store: MigrationStore, migration: Migration) -> None:
+    """Verify what was not verified right after its copy."""
     after: UUID | None = None
     verifying = Verifying(stores, migration)
-    while ids := store.items_to_verify(migration.id, after, 64):
+    while ids := store.items_to_verify(migration.id, after, 64, only_new=True):
         files = store.files_of(ids)
         for item in store.items(ids):
             found = verifying.differences(item, files[item.id])
@@ -141,11 +201,7 @@ def verify_all(stores: Stores, store: MigrationStore, migration: Migration) -> N
                 raise RuntimeError(f"{item.name}: {found[0]}")
             store.note_differences(item.id, found, deep=False)
         after = ids[-1]
-
-
-def _again(stores: Stores, store: MigrationStore, migration: Migration) -> None:
-    store.take_inventory(migration)
-    copy_all(stores, store, migration)
+    store.note_verification(migration.id, deep=False)
 
 
 def _listed(source: Path) -> None:
@@ -179,6 +235,17 @@ def _mirror(mc: str, stores: Stores, agent_id: str, source: Path) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+
+
+def _mirrored(stores: Stores, agent_id: str, source: Path) -> tuple[float, float]:
+    """Seconds, and processor time of the client."""
+    mc = _mc()
+    if mc is None:
+        return 0, 0
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    mirror = _seconds(lambda: _mirror(mc, stores, agent_id, source))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return mirror, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _mc() -> str | None:
