@@ -70,39 +70,40 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
         if listing:
             take_inventory(migration_id)
         if "copy" in steps:
-            _copy(migration_id, retry_quarantined)
+            _copy(migration_id, retry_quarantined, verify="verify" in steps)
         if "verify" in steps:
-            _verify(migration_id, deep)
+            # What was verified right after its copy, now or earlier, is not read again.
+            _verify(migration_id, deep, only_new="copy" in steps)
     result = report(migration_id)
     _tell(result)
     return result
 
 
-def _copy(migration_id: UUID, retry_quarantined: bool) -> None:
+def _copy(migration_id: UUID, retry_quarantined: bool, *, verify: bool) -> None:
     """Copy what is to be copied, and once more what changed meanwhile."""
     look_for_recordings(migration_id)
-    if _copy_pending(migration_id, retry_quarantined).postponed:
+    if _copy_pending(migration_id, retry_quarantined, verify).postponed:
         take_inventory(migration_id)
-        _copy_pending(migration_id, False)
+        _copy_pending(migration_id, False, verify)
     note_copy(migration_id)
 
 
-def _copy_pending(migration_id: UUID, retry_quarantined: bool) -> Copied:
+def _copy_pending(migration_id: UUID, retry_quarantined: bool, verify: bool) -> Copied:
     begin_copy(migration_id, retry_quarantined)
     done, after = Copied(), START
     while True:
         plan = plan_batches(migration_id, after)
         if not plan.batches:
             return done
-        futures = [copy_items.submit(migration_id, batch) for batch in plan.batches]
+        futures = [copy_items.submit(migration_id, batch, verify) for batch in plan.batches]
         done = sum((future.result() for future in futures), done)
         after = plan.last
 
 
-def _verify(migration_id: UUID, deep: bool) -> None:
-    begin_verification(migration_id)
+def _verify(migration_id: UUID, deep: bool, *, only_new: bool) -> None:
+    begin_verification(migration_id, only_new=only_new, deep=deep)
     after: UUID | None = None
-    while ids := plan_verification(migration_id, after):
+    while ids := plan_verification(migration_id, after, only_new=only_new, deep=deep):
         verify_items(migration_id, ids, deep)
         after = ids[-1]
     note_verification(migration_id, deep)

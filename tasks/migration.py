@@ -1,12 +1,13 @@
 """The steps of a migration: each is one call with ids, and can be repeated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 from storage.migration import MigrationStore
+from storage.migration.comparing import Comparing
 from storage.migration.copying import Copied, Copying
 from storage.migration.live_recordings import LiveRecordings
 from storage.migration.models import ItemKey
@@ -19,8 +20,9 @@ from storage.stores import shared_stores
 from tasks.migration_report import MigrationResult
 from tasks.retries import store_task
 
-#: About a second of work.
+#: About a second of work, so that little is done twice after a kill.
 MOST_ITEMS = 64
+MOST_FILES = 600
 MOST_BYTES = 32 * 2**20
 #: As many items are cut into batches at once.
 _PAGE = 2_000
@@ -70,24 +72,30 @@ def plan_batches(migration_id: UUID, after: ItemKey) -> Plan:
     """The next items to be copied in batches of about a second, and the last of them."""
     store = _store()
     found = store.items_to_copy(migration_id, after, _PAGE)
+    return Plan(cut(found), found[-1][0] if found else after)
+
+
+def cut(found: Iterable[tuple[ItemKey, int, int]]) -> list[list[UUID]]:
+    """Items, each with its files and bytes, in batches of about a second."""
     batches: list[list[UUID]] = []
-    room = 0
-    for key, _, size in found:
-        room -= size
-        if not batches or room < 0 or len(batches[-1]) == MOST_ITEMS:
+    room, places = 0, 0
+    for key, files, size in found:
+        room, places = room - size, places - files
+        if not batches or min(room, places) < 0 or len(batches[-1]) == MOST_ITEMS:
             batches.append([])
-            room = MOST_BYTES - size
+            room, places = MOST_BYTES - size, MOST_FILES - files
         batches[-1].append(key.id)
-    return Plan(batches, found[-1][0] if found else after)
+    return batches
 
 
 @store_task
-def copy_items(migration_id: UUID, ids: Sequence[UUID]) -> Copied:
-    """Take some items into the stores."""
-    store = _store()
-    stores = shared_stores()
+def copy_items(migration_id: UUID, ids: Sequence[UUID], verify: bool) -> Copied:
+    """Take some items into the stores, and compare them at once if they are to be verified."""
+    store, stores = _store(), shared_stores()
+    migration = store.get(migration_id)
     copying = Copying(store, stores.writer, recordings=LiveRecordings(stores))
-    return copying.copy(store.get(migration_id), ids)
+    comparing = Comparing(stores, migration.agent_id) if verify else None
+    return copying.copy(migration, ids, comparing)
 
 
 @store_task
@@ -111,15 +119,18 @@ def note_copy(migration_id: UUID) -> None:
 
 
 @store_task
-def begin_verification(migration_id: UUID) -> None:
+def begin_verification(migration_id: UUID, *, only_new: bool, deep: bool) -> None:
     """Say what is to be verified."""
-    _steps().begin(migration_id, "verify")
+    _steps().begin(migration_id, "verify", only_new=only_new, deep=deep)
 
 
 @store_task
-def plan_verification(migration_id: UUID, after: UUID | None) -> list[UUID]:
-    """The next items to be verified."""
-    return _store().items_to_verify(migration_id, after, MOST_ITEMS)
+def plan_verification(
+    migration_id: UUID, after: UUID | None, *, only_new: bool, deep: bool
+) -> list[UUID]:
+    """The next items to be verified; with `only_new`, those that were not since their copy."""
+    store = _store()
+    return store.items_to_verify(migration_id, after, MOST_ITEMS, only_new=only_new, deep=deep)
 
 
 @store_task

@@ -8,12 +8,18 @@ from typing import NamedTuple
 from uuid import UUID
 
 from agentruns.cleaning import SecretPatterns
+from agentruns.trajectories.file_memory import MEMORY
+from storage.migration.comparing import Comparing
 from storage.migration.item_copy import ItemCopy
 from storage.migration.live_recordings import WAITS, LiveRecordings, Reading
 from storage.migration.models import Item, Migration
+from storage.migration.outcome import Outcome
 from storage.migration.reaching import at_hand
 from storage.migration.store import MigrationStore
 from storage.writer import RecordWriter, Written
+
+#: What is in the stores now, and so can be verified.
+COPIED = frozenset({"imported", "archived"})
 
 
 class Copied(NamedTuple):
@@ -47,16 +53,31 @@ class Copying:
         self._patterns = patterns or SecretPatterns()
         self._recordings = recordings
 
-    def copy(self, migration: Migration, ids: Sequence[UUID]) -> Copied:
+    def copy(
+        self, migration: Migration, ids: Sequence[UUID], comparing: Comparing | None = None
+    ) -> Copied:
         """Copy these items; doing it again changes nothing.
+
+        Args:
+            migration: The migration that they belong to.
+            ids: The items.
+            comparing: Verifies them at once, while it is known what of them was read.
 
         Raises:
             StoreUnavailable: when a store is away; what is stored stands, copy them again.
         """
+        copies = self._copied(migration, ids)
+        if comparing:
+            done = [copy.wanted() for copy in copies if _is_comparable(copy.outcome)]
+            self._store.note_verified(comparing.differences(done))
+        return sum(map(_counted, copies), Copied())
+
+    def _copied(self, migration: Migration, ids: Sequence[UUID]) -> Sequence[ItemCopy]:
         files = self._store.files_of(ids)
         with (
             tempfile.TemporaryDirectory(prefix="agentruns-") as folder,
             at_hand(migration, chain.from_iterable(files.values())) as here,
+            MEMORY.remembering(),
         ):
             items = self._store.items(ids)
             readings = self._readings(here, items)
@@ -68,8 +89,8 @@ class Copying:
                 for item in items
             ]
             _refuse(copies, self._writer.write(chain.from_iterable(c.records() for c in copies)))
-        self._store.note_outcomes(copy.outcome for copy in copies)
-        return sum(map(_counted, copies), Copied())
+        self._store.note_outcomes([copy.outcome for copy in copies])
+        return copies
 
     def _readings(self, migration: Migration, items: Sequence[Item]) -> dict[UUID, Reading]:
         if self._recordings is None:
@@ -77,9 +98,14 @@ class Copying:
         return self._recordings.readings(migration, items, self._patterns)
 
 
+def _is_comparable(outcome: Outcome) -> bool:
+    # What a live recording brought of an item is known to who reads both again.
+    return outcome.status in COPIED and outcome.recorded_as is None
+
+
 def _refuse(copies: Sequence[ItemCopy], written: Written) -> None:
     for copy in copies:
-        copy.refuse([refused for refused in written.rejected if refused.id in copy.ids])
+        copy.refuse([refused for refused in written.rejected if copy.holds(refused.id)])
 
 
 def _counted(copy: ItemCopy) -> Copied:

@@ -20,7 +20,9 @@ from agentruns.models import (
 )
 from agentruns.models.kinds import COUNTED_AS
 from agentruns.trajectories import Problem
+from agentruns.trajectories.file_memory import MEMORY
 from storage.migration.archive import CONTENT_TYPE, EXTENSION, Unreadable, packing, sha256_of
+from storage.migration.expected import Expected, Wanted
 from storage.migration.item_records import read_item
 from storage.migration.live_recordings import Reading
 from storage.migration.models import Item, ItemFile, Migration
@@ -47,7 +49,8 @@ class ItemCopy:
     outcome: Outcome = field(init=False)
     objects: dict[str, str] = field(default_factory=dict)
     """SHA-256 to `bucket/path` of the contents that its records bring."""
-    ids: set[UUID] = field(default_factory=set)
+    expected: Expected = field(default_factory=Expected)
+    archive_id: UUID | None = None
     hashes: dict[bytes, str] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
 
@@ -63,6 +66,7 @@ class ItemCopy:
 
     def records(self) -> Iterator[AnyRecord]:
         """Everything that is to be stored of the item, its archive last."""
+        MEMORY.forget()
         if self.reading is not None and self.reading.waits:
             self.outcome.reason = self.reading.waits
             return
@@ -79,6 +83,16 @@ class ItemCopy:
             self._settle()
         else:
             self.outcome.reason = CHANGING
+
+    def holds(self, id_: UUID) -> bool:
+        """Whether the record of this id is one of the item's."""
+        return id_ == self.archive_id or id_ in self.expected
+
+    def wanted(self) -> Wanted:
+        """What should be in the stores now."""
+        outcome = self.outcome
+        tasks, archive = outcome.task_ids, outcome.archive_path
+        return Wanted(self.item.id, self.item.name, tasks, archive, self.expected)
 
     def refuse(self, rejections: Sequence[Rejection]) -> None:
         """Note what the stores refused of it."""
@@ -103,9 +117,7 @@ class ItemCopy:
         if isinstance(record, Upload):
             file = record.file
             self.objects[file.sha256] = f"{file.bucket.value}/{file.object_path}"
-            self.ids.add(file.id)
-        else:
-            self.ids.add(record.id)
+        self.expected.add(record)
         self.counted[COUNTED_AS[_kind(record)]] += 1
         return record
 
@@ -118,7 +130,7 @@ class ItemCopy:
         self.hashes = pack.hashes
         upload = Upload(file=self._archive_row(target), content=target)
         self.outcome.archive_path = upload.file.object_path
-        self.ids.add(upload.file.id)
+        self.archive_id = upload.file.id
         return upload
 
     def _archive_row(self, target: Path) -> StoredFile:
@@ -145,14 +157,8 @@ class ItemCopy:
         )
 
     def _is_as_listed(self) -> bool:
-        return all(map(self._is_file_as_listed, self.files))
-
-    def _is_file_as_listed(self, file: ItemFile) -> bool:
-        try:
-            found = file.below(Path(self.migration.source)).lstat()
-        except OSError:
-            return False
-        return (found.st_size, found.st_mtime_ns) == (file.size_bytes, file.modified_ns)
+        source = os.fsencode(self.migration.source)
+        return all(_is_as_listed(source, file) for file in self.files)
 
     def _settle(self) -> None:
         """Say what became of the item and of each of its files."""
@@ -175,6 +181,14 @@ class ItemCopy:
         bad = reason or self.outcome.status == "quarantined"
         status = "quarantined" if bad else done
         return FileOutcome(file.path, status, reason, self.hashes.get(file.path))
+
+
+def _is_as_listed(source: bytes, file: ItemFile) -> bool:
+    try:
+        found = os.lstat(b"%b/%b" % (source, file.path))
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (file.size_bytes, file.modified_ns)
 
 
 def _kind(record: AnyRecord) -> str:

@@ -1,10 +1,13 @@
 """Keeping what became of items, one transaction a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from agentruns.trajectories import Problem
-from storage.migration.outcome import FileOutcome, Outcome
+from storage.migration.models import Difference
+from storage.migration.outcome import Outcome
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
 
@@ -12,18 +15,40 @@ from storage.postgres.queries import query
 MOST_PROBLEMS = 10_000
 
 
-def note(connection: PgConnection, outcome: Outcome) -> None:
-    """Keep what became of an item; nothing when the source changed since it was listed."""
-    item = outcome.item
-    if outcome.status == "pending":
-        connection.execute(query("note_postponed"), {"id": item.id, "reason": outcome.reason})
-        return
-    noted = connection.execute(query("note_copied"), _row(outcome)).rowcount
-    if not noted:
-        return
-    connection.execute(query("forget_problems"), {"item_id": item.id})
-    _each(connection, "insert_problem", _problems(outcome))
-    _each(connection, "note_copied_file", [_file(outcome, file) for file in outcome.files])
+def note(connection: PgConnection, outcomes: Iterable[Outcome]) -> None:
+    """Keep what became of items of one migration; nothing of those that changed meanwhile."""
+    noted = [outcome for outcome in outcomes if _is_noted(connection, outcome)]
+    ids = [outcome.item.id for outcome in noted]
+    connection.execute(query("forget_problems"), {"item_ids": ids})
+    _each(connection, "insert_problem", list(chain.from_iterable(map(_problems, noted))))
+    if noted:
+        given = {"migration_id": noted[0].item.migration_id, **_files(noted)}
+        connection.execute(query("note_copied_files"), given)
+
+
+def note_differences(
+    connection: PgConnection, found: Mapping[UUID, Sequence[Difference]], *, deep: bool
+) -> None:
+    """Keep what a verification of items found; those of which it found nothing are verified."""
+    connection.execute(query("forget_differences"), {"item_ids": list(found)})
+    told = [
+        {"item_id": item_id, "number": number, "path": path, "difference": said}
+        for item_id, differences in found.items()
+        for number, (path, said) in enumerate(differences)
+    ]
+    _each(connection, "insert_difference", told)
+    good = [item_id for item_id, differences in found.items() if not differences]
+    bad = [item_id for item_id, differences in found.items() if differences]
+    connection.execute(query("note_verified"), {"ids": good, "deep": deep})
+    connection.execute(query("note_different"), {"ids": bad})
+
+
+def _is_noted(connection: PgConnection, outcome: Outcome) -> bool:
+    if outcome.status != "pending":
+        return bool(connection.execute(query("note_copied"), _row(outcome)).rowcount)
+    waiting = {"id": outcome.item.id, "reason": outcome.reason}
+    connection.execute(query("note_postponed"), waiting)
+    return False
 
 
 def _each(connection: PgConnection, name: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -66,5 +91,11 @@ def _problems(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def _file(outcome: Outcome, file: FileOutcome) -> dict[str, Any]:
-    return {"migration_id": outcome.item.migration_id, **file._asdict()}
+def _files(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    files = [file for outcome in outcomes for file in outcome.files]
+    return {
+        "paths": [file.path for file in files],
+        "statuses": [file.status for file in files],
+        "reasons": [file.reason for file in files],
+        "hashes": [file.sha256 for file in files],
+    }

@@ -89,9 +89,12 @@ class Steps:
         self._postgres = postgres
 
     @retried
-    def begin(self, migration_id: UUID, step: str) -> None:
-        """Count a step from nothing on."""
-        self._run("begin_step", {"migration_id": migration_id, "step": step})
+    def begin(
+        self, migration_id: UUID, step: str, *, only_new: bool = False, deep: bool = False
+    ) -> None:
+        """Count a step from nothing on; with `only_new`, what was verified before is not in it."""
+        given = {"migration_id": migration_id, "step": step, "only_new": only_new, "deep": deep}
+        self._run("begin_step", given)
 
     @retried
     def count(self, migration_id: UUID, step: str, done: Amount) -> None:

@@ -1,6 +1,6 @@
 """The state of migrations in PostgreSQL, which is the truth of what is done."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from storage.migration.models import (
     QuarantineEntry,
     Summary,
 )
-from storage.migration.noting import note
+from storage.migration.noting import note, note_differences
 from storage.migration.outcome import Outcome
 from storage.migration.places import place_of
 from storage.migration.steps import Counting, Steps, count_copied
@@ -152,18 +152,28 @@ class MigrationStore:
         return files
 
     @retried
-    def note_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+    def note_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Keep what became of some items, in one transaction."""
-        noted = list(outcomes)
         with self._postgres.connection() as connection:
-            for outcome in noted:
-                note(connection, outcome)
-            count_copied(connection, noted)
+            note(connection, outcomes)
+            count_copied(connection, outcomes)
 
     @retried
-    def items_to_verify(self, migration_id: UUID, after: UUID | None, rows: int) -> list[UUID]:
-        """The next items that were copied, after one of them."""
+    def items_to_verify(
+        self,
+        migration_id: UUID,
+        after: UUID | None,
+        rows: int,
+        *,
+        only_new: bool = False,
+        deep: bool = False,
+    ) -> list[UUID]:
+        """The next items that were copied, after one of them.
+
+        With `only_new`, those that were not verified (deeply, if so) since they were copied.
+        """
         given = {"migration_id": migration_id, "after": after, "rows": rows}
+        given |= {"only_new": only_new, "deep": deep}
         with self._postgres.connection() as connection:
             return [row[0] for row in connection.execute(query("items_to_verify"), given)]
 
@@ -171,12 +181,13 @@ class MigrationStore:
     def note_differences(self, item_id: UUID, found: Sequence[Difference], *, deep: bool) -> None:
         """Keep what a verification of an item found; nothing makes it verified."""
         with self._postgres.connection() as connection:
-            connection.execute(query("forget_differences"), {"item_id": item_id})
-            for number, (path, said) in enumerate(found):
-                told = {"number": number, "path": path, "difference": said}
-                connection.execute(query("insert_difference"), {"item_id": item_id, **told})
-            name = "note_different" if found else "note_verified"
-            connection.execute(query(name), {"id": item_id, "deep": deep})
+            note_differences(connection, {item_id: found}, deep=deep)
+
+    @retried
+    def note_verified(self, found: Mapping[UUID, Sequence[Difference]]) -> None:
+        """Keep what a verification of some items found, in one transaction."""
+        with self._postgres.connection() as connection:
+            note_differences(connection, found, deep=False)
 
     @retried
     def note_verification(self, migration_id: UUID, *, deep: bool) -> None:

@@ -8,12 +8,14 @@ import pytest
 
 from storage.errors import MigrationRunning, RecordRejected
 from storage.migration import MigrationStore
+from storage.migration.comparing import Comparing
 from storage.migration.copying import Copying
 from storage.migration.cutover import cut_over, remove_source
 from storage.migration.models import START
 from storage.migration.rebuilding import Rebuilding
 from storage.migration.verifying import Verifying
 from storage.stores import Stores
+from storage.writer import RecordWriter
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs"
 
@@ -136,6 +138,44 @@ def test_planted_damage_is_told(stores, store, source, agent_id):
     stores.minio.delete(lost.bucket, lost.object_path)
     (told,) = differences(stores, store, migration).values()
     assert told[0] == (lost.object_path, "The object is missing.")
+
+
+def verified_at_once(stores, store, migration, writer):
+    ids = [key.id for key, _, _ in store.items_to_copy(migration.id, START, 1000)]
+    Copying(store, writer).copy(migration, ids, Comparing(stores, agent_id=migration.agent_id))
+    return store.summary(migration.id).items
+
+
+def test_what_is_verified_right_after_its_copy_is_not_read_again(stores, store, source, agent_id):
+    migration = inventory(store, source, agent_id)
+    items = verified_at_once(stores, store, migration, stores.writer)
+    assert items["verified"] == items["total"] > 1
+    assert store.items_to_verify(migration.id, None, 10, only_new=True) == []
+    left = store.items_to_verify(migration.id, None, 1000, only_new=True, deep=True)
+    assert len(left) == items["total"]
+    (source / "notes" / "readme.txt").write_text("What we did in June.\n")
+    store.take_inventory(migration)
+    assert store.summary(migration.id).items["verified"] == items["total"] - 1
+
+
+class Losing(RecordWriter):
+    """Puts everything where it belongs, and loses one screenshot."""
+
+    def write(self, records):
+        written = super().write(records)
+        page = self._postgres.get_binary_files(bucket="screenshots", limit=1)
+        self.lost = page.items[0].object_path
+        self._minio.delete("screenshots", self.lost)
+        return written
+
+
+def test_what_is_lost_right_after_its_copy_is_told(stores, store, source, agent_id):
+    migration = inventory(store, source, agent_id)
+    writer = Losing(stores.postgres, stores.mongo, stores.minio)
+    items = verified_at_once(stores, store, migration, writer)
+    (told,) = store.differences(migration.id)
+    assert (told.part, told.difference) == (writer.lost, "The object is missing.")
+    assert items["verified"] == items["total"] - 1
 
 
 def test_a_source_that_changed_after_the_copy_does_not_verify(stores, store, source, agent_id):

@@ -226,7 +226,11 @@ MIGRATING = {
     **{name: [{"id": TASK}] for name in ("note_inventory", "note_copy")},
     "note_verification": [{"id": TASK, "deep": True}],
     "items_to_copy": [MIGRATION | KEY],
-    "items_to_verify": [MIGRATION | {"after": after, "rows": 64} for after in (None, ITEM)],
+    "items_to_verify": [
+        MIGRATION | {"after": after, "rows": 64, "only_new": only_new, "deep": False}
+        for after in (None, ITEM)
+        for only_new in (False, True)
+    ],
     "items_by_id": [ITEMS],
     "files_of_items": [ITEMS],
     "note_copied": [
@@ -248,18 +252,20 @@ MIGRATING = {
         {"agent_id": "agent7", "began": [LATE] * 64, "stepped": [LATE] * 64, "apart": 5.0}
         | {"calls": ["call"] * 64, "asked": [None] * 64, "silent": 3600}
     ],
-    "note_copied_file": [
-        MIGRATION | {"path": b"run7007/a", "status": "imported", "reason": None, "sha256": None}
+    "note_copied_files": [
+        MIGRATION
+        | {"paths": [b"run7007/a"] * 4000, "statuses": ["imported"] * 4000}
+        | {"reasons": [None] * 4000, "hashes": ["a" * 64] * 4000}
     ],
     "note_postponed": [{"id": ITEM, "reason": "It changes."}],
-    "forget_problems": [{"item_id": ITEM}],
-    "forget_differences": [{"item_id": ITEM}],
+    "forget_problems": [{"item_ids": ITEMS["ids"]}],
+    "forget_differences": [{"item_ids": ITEMS["ids"]}],
     "insert_problem": [
         {"item_id": ITEM, "number": 7, "path": "a", "byte_offset": None, "reason": "broken"}
     ],
     "insert_difference": [{"item_id": ITEM, "number": 7, "path": "a", "difference": "missing"}],
-    "note_verified": [{"id": ITEM, "deep": False}],
-    "note_different": [{"id": ITEM}],
+    "note_verified": [ITEMS | {"deep": False}],
+    "note_different": [ITEMS],
     "archive_of_task": [{"task_id": TASK}],
     **{
         name: [MIGRATION | KEY]
@@ -269,7 +275,10 @@ MIGRATING = {
     "note_cutover": [{"id": TASK, "by": "ann", "manifest_sha256": "a"}],
     "manifest_page": [MIGRATION | KEY],
     **{name: [MIGRATION] for name in ("count_items", "count_files", "count_obstacles")},
-    **{name: [MIGRATION | {"step": "copy"}] for name in ("begin_step", "end_step")},
+    "begin_step": [
+        MIGRATION | {"step": step, "only_new": True, "deep": False} for step in ("copy", "verify")
+    ],
+    "end_step": [MIGRATION | {"step": "copy"}],
     "count_step": [
         MIGRATION | {"step": "copy", "items": 1, "files": 1, "size_bytes": 1, "troubled": 0}
     ],

@@ -196,18 +196,20 @@ SET status = :status, reason = :reason, problems = :problems, task_ids = :task_i
     copied_at = clock_timestamp(), verified_at = NULL, deeply_verified_at = NULL
 WHERE id = :id AND fingerprint = :fingerprint::bytea;
 
--- name: note_copied_file!
--- What became of a file, and the hash of what was read.
-UPDATE migration_files SET status = :status, reason = :reason, sha256 = :sha256
-WHERE migration_id = :migration_id AND path = :path::bytea;
+-- name: note_copied_files!
+-- What became of files, and the hash of what was read of each.
+UPDATE migration_files AS f SET status = n.status, reason = n.reason, sha256 = n.sha256
+FROM unnest(:paths::bytea [], :statuses::text [], :reasons::text [], :hashes::text [])
+    AS n (path, status, reason, sha256)
+WHERE f.migration_id = :migration_id AND f.path = n.path;
 
 -- name: note_postponed!
 -- Why an item waits for the next run.
 UPDATE migration_items SET reason = :reason WHERE id = :id AND status = 'pending';
 
 -- name: forget_problems!
--- An item is read again.
-DELETE FROM migration_problems WHERE item_id = :item_id;
+-- Items are read again.
+DELETE FROM migration_problems WHERE item_id = ANY(:item_ids::uuid []);
 
 -- name: insert_problem!
 -- A part of an item that could not be read.
@@ -266,10 +268,14 @@ ORDER BY copied_at DESC
 LIMIT 1;
 
 -- name: items_to_verify
--- The next items that were copied, after a place.
+-- The next items that were copied, after a place; all, or those that were not verified since.
 SELECT id
 FROM migration_items
 WHERE migration_id = :migration_id AND gone_at IS NULL AND status IN ('imported', 'archived')
+    AND (
+        NOT coalesce(:only_new::boolean, false)
+        OR CASE WHEN :deep::boolean THEN deeply_verified_at ELSE verified_at END IS NULL
+    )
     AND (path, id) > (
         coalesce((SELECT path FROM migration_items WHERE id = :after::uuid), ''::bytea),
         coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
@@ -278,21 +284,22 @@ ORDER BY path, id
 LIMIT :rows;
 
 -- name: note_verified!
--- An item is in the stores as it is in the source.
+-- Items are in the stores as they are in the source.
 UPDATE migration_items
 SET verified_at = clock_timestamp(),
     deeply_verified_at = CASE
         WHEN :deep::boolean THEN clock_timestamp() ELSE deeply_verified_at
     END
-WHERE id = :id;
+WHERE id = ANY(:ids::uuid []);
 
 -- name: note_different!
--- An item is not in the stores as it is in the source.
-UPDATE migration_items SET verified_at = NULL, deeply_verified_at = NULL WHERE id = :id;
+-- Items are not in the stores as they are in the source.
+UPDATE migration_items SET verified_at = NULL, deeply_verified_at = NULL
+WHERE id = ANY(:ids::uuid []);
 
 -- name: forget_differences!
--- An item is verified again.
-DELETE FROM migration_differences WHERE item_id = :item_id;
+-- Items are verified again.
+DELETE FROM migration_differences WHERE item_id = ANY(:item_ids::uuid []);
 
 -- name: insert_difference!
 -- One thing that is not as it should be.

@@ -8,7 +8,10 @@ FROM migration_items
 WHERE migration_id = :migration_id::uuid AND gone_at IS NULL
     AND CASE :step::text
         WHEN 'copy' THEN status = 'pending'
-        WHEN 'verify' THEN status IN ('imported', 'archived')
+        WHEN 'verify' THEN status IN ('imported', 'archived') AND (
+            NOT :only_new::boolean
+            OR CASE WHEN :deep::boolean THEN deeply_verified_at ELSE verified_at END IS NULL
+        )
         ELSE true
     END
 ON CONFLICT (migration_id, step) DO UPDATE SET
