@@ -114,13 +114,29 @@ def _tell(found: Figures, pictures: int) -> None:
 def fill(source: Path, runs: int) -> int:
     """Write so many cua runs; gives how many pictures they hold."""
     for number in range(runs):
-        run = source / f"2026-01-01_model_{number:06d}_{number:04x}"
-        run.mkdir(parents=True)
-        about = {"trajectory_id": run.name, "status": "completed", "created_at": str(_TICKS)}
-        (run / "metadata.json").write_text(json.dumps(about))
+        run = _begin(source, number)
         for step in range(STEPS):
             _fill_step(run, number, step)
     return runs * STEPS
+
+
+def fill_long(source: Path, steps: int, size: int) -> None:
+    """Write one cua run of so many steps, whose requests to the model have so many bytes."""
+    run, words = _begin(source, 0), "What the model was told before, again. "
+    said = words * (size // steps // len(words))
+    for step in range(steps):
+        _fill_step(run, 0, step)
+        asked = {"kwargs": {"model": "m", "messages": [{"role": "user", "content": said}]}}
+        turn = run / f"turn_{2 * step:03d}"
+        (turn / f"{3 * (steps + step):05d}_api_start.json").write_text(json.dumps(asked))
+
+
+def _begin(source: Path, number: int) -> Path:
+    run = source / f"2026-01-01_model_{number:06d}_{number:04x}"
+    run.mkdir(parents=True)
+    about = {"trajectory_id": run.name, "status": "completed", "created_at": str(_TICKS)}
+    (run / "metadata.json").write_text(json.dumps(about))
+    return run
 
 
 def _fill_step(run: Path, number: int, step: int) -> None:
