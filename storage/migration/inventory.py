@@ -4,8 +4,11 @@ However many files there are, this process holds the names of one folder, or of 
 """
 
 from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
 from uuid import UUID
 
+from agentruns.trajectories import all_readers
 from storage.migration.places import Place
 from storage.migration.steps import Counting
 from storage.postgres.connection import PgConnection
@@ -25,16 +28,31 @@ def take_inventory(
 ) -> None:
     """Bring items and files of a migration up to date with its source, in one transaction."""
     given = {"migration_id": migration_id}
+    told = given | {"listed_with": _readers(only)}
     for name in ("scanned", "members", "placed"):
         connection.execute(query(f"make_room_for_{name}"))
     with place.listing() as listing:
         _copy(connection, "copy_scanned", counting.files(listing.paths()))
-        _copy(connection, "copy_members", counting.items(listing.members(only)))
+        unchanged = connection.execute(query("unchanged_items"), told).fetchall()
+        if unchanged:
+            counting.known(unchanged[0][0])
+        else:
+            _copy(connection, "copy_members", counting.items(listing.members(only)))
+            _place(connection, given)
+    connection.execute(query("note_inventory"), {"id": migration_id, **told})
+
+
+def _place(connection: PgConnection, given: dict[str, Any]) -> None:
     portions = {"largest_portion": LARGEST_PORTION, "most_files": MOST_FILES}
     connection.execute(query("place_scanned"), given | portions)
     for step in ("store_items", "store_scanned", "miss_items", "miss_files"):
         connection.execute(query(step), given)
-    connection.execute(query("note_inventory"), {"id": migration_id})
+
+
+def _readers(only: str | None) -> str:
+    """Who looks into a source; others, or newer ones, may recognise other items in it."""
+    names = (reader.name for reader in all_readers() if only in {None, reader.name})
+    return " ".join([version("agentruns"), *names])
 
 
 def _copy(connection: PgConnection, name: str, rows: Iterable[tuple[object, ...]]) -> None:

@@ -176,6 +176,11 @@ class Counting:
             self._add(items=1)
         self._say()
 
+    def known(self, items: int) -> None:
+        """As many items are there as before."""
+        self._add(items=items)
+        self._say()
+
     def _add(self, items: int = 0, files: int = 0, size_bytes: int = 0) -> None:
         news = self._news
         self._news = Amount(news.items + items, news.files + files, news.size_bytes + size_bytes)

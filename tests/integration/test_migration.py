@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agentruns.trajectories import CuaReader, formats
 from storage.errors import MigrationRunning, RecordRejected
 from storage.migration import MigrationStore
 from storage.migration.comparing import Comparing
@@ -89,6 +90,63 @@ def test_a_second_run_over_an_unchanged_source_copies_nothing(stores, store, sou
     store.take_inventory(migration)
     assert store.items_to_copy(migration.id, START, 10) == []
     assert store.summary(migration.id).items["pending"] == 0
+
+
+class Unseen(CuaReader):
+    """A reader that was installed between two inventories."""
+
+    name = "unseen"
+
+    def recognise(self, path):
+        return path.name == "notes"
+
+
+def test_an_unchanged_source_is_not_looked_into_unless_other_readers_are_there(
+    store, source, agent_id, monkeypatch
+):
+    looked = []
+    monkeypatch.setattr(CuaReader, "recognise", lambda _, path: looked.append(path))
+    migration = inventory(store, source, agent_id)
+    assert looked
+    before = store.found(migration.id)
+    looked.clear()
+    store.take_inventory(migration)
+    assert (looked, store.found(migration.id)) == ([], before)
+    store.take_inventory(store.open(source, agent_id, only_format="cua"))
+    assert looked
+    monkeypatch.setattr(formats, "READERS", (*formats.READERS, Unseen()))
+    store.take_inventory(store.open(source, agent_id))
+    assert store.found(migration.id).formats["unseen"] == 1
+
+
+@pytest.mark.parametrize("change", ["new", "gone", "longer", "touched", "closed"])
+def test_every_change_of_a_source_is_found(store, source, agent_id, change):
+    migration = inventory(store, source, agent_id)
+    readme = source / "notes" / "readme.txt"
+    match change:
+        case "new":
+            (source / "notes" / "new.txt").write_text("New.")
+        case "gone":
+            readme.unlink()
+        case "longer":
+            readme.write_text("What we did in May and June.\n")
+        case "touched":
+            os.utime(readme, ns=(0, readme.stat().st_mtime_ns + 1))
+        case "closed":
+            readme.unlink()
+            readme.symlink_to("elsewhere")
+    told = store.summary(migration.id).files, manifest(store, migration)
+    store.take_inventory(migration)
+    assert (store.summary(migration.id).files, manifest(store, migration)) != told
+
+
+def manifest(store, migration):
+    with store._postgres.connection() as connection:
+        return connection.execute(
+            "SELECT path, size_bytes, modified_ns, decision, gone_at IS NULL FROM migration_files"
+            " WHERE migration_id = %s ORDER BY path",
+            [migration.id],
+        ).fetchall()
 
 
 def test_only_what_changed_is_copied_again(stores, store, source, agent_id):

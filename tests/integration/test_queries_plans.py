@@ -223,7 +223,9 @@ MIGRATING = {
     "hold_migration": [{"id": TASK}],
     "place_scanned": [MIGRATION | {"largest_portion": 1000, "most_files": 10}],
     **{name: [MIGRATION] for name in ("store_items", "store_scanned", "miss_items", "miss_files")},
-    **{name: [{"id": TASK}] for name in ("note_inventory", "note_copy")},
+    "note_copy": [{"id": TASK}],
+    "note_inventory": [{"id": TASK, "listed_with": "0.1.0 cua"}],
+    "unchanged_items": [MIGRATION | {"listed_with": "0.1.0 cua"}],
     "note_verification": [{"id": TASK, "deep": True}],
     "items_to_copy": [MIGRATION | KEY],
     "items_to_verify": [

@@ -144,17 +144,38 @@ WHERE (
 -- Note which items the source no longer has.
 UPDATE migration_items SET gone_at = clock_timestamp()
 WHERE migration_id = :migration_id AND gone_at IS NULL
-    AND id NOT IN (SELECT item_id FROM placed WHERE decision <> 'ignore');
+    AND id NOT IN (SELECT DISTINCT item_id FROM placed WHERE decision <> 'ignore');
 
 -- name: miss_files!
 -- Note which files the source no longer has.
 UPDATE migration_files SET gone_at = clock_timestamp()
 WHERE migration_id = :migration_id AND gone_at IS NULL
-    AND path NOT IN (SELECT path FROM placed);
+    AND NOT EXISTS (SELECT FROM placed AS p WHERE p.path = migration_files.path);
 
 -- name: note_inventory!
 -- The inventory is up to date.
-UPDATE migrations SET inventoried_at = clock_timestamp() WHERE id = :id;
+UPDATE migrations SET inventoried_at = clock_timestamp(), listed_with = :listed_with WHERE id = :id;
+
+-- name: unchanged_items
+-- How many items a source has that holds what it held when the same readers looked into it; no row when it changed.
+SELECT (
+    SELECT count(*) FROM migration_items AS i
+    WHERE i.migration_id = m.id AND i.gone_at IS NULL
+)
+FROM migrations AS m
+WHERE m.id = :migration_id AND m.listed_with = :listed_with
+    AND (SELECT count(*) FROM scanned) = (
+        SELECT count(*) FROM migration_files AS f
+        WHERE f.migration_id = :migration_id AND f.gone_at IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT FROM scanned AS s
+        LEFT JOIN migration_files AS f
+            ON f.migration_id = :migration_id AND f.path = s.path AND f.gone_at IS NULL
+        WHERE f.path IS NULL OR f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns
+            OR (f.decision = 'ignore') <> (s.reason IS NOT NULL)
+            OR (s.reason IS NOT NULL AND f.reason IS DISTINCT FROM s.reason)
+    );
 
 -- name: items_to_copy
 -- The next items that are to be copied after a place, with what is needed to cut them in batches.
