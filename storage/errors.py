@@ -4,12 +4,14 @@ StorageError
 ├── StoreUnavailable   trying again may work
 │   └── NotLetInYet    one agent has no key before all stores are there
 ├── AccessDenied       a person has to change a right or a password
+│   └── AgentDeleted   the agent was deleted for good, and its records are refused for good
 ├── RecordRejected     the record itself is refused, for good
 ├── RecordNotFound     there is no such record
 ├── SchemaMismatch     the database and this code are of different versions
 ├── SettingsError      a setting is missing or malformed
 ├── DeliveryRunning    another delivery is at work on the same spool
-└── MigrationRunning   another run is at work on the same migration
+├── MigrationRunning   another run is at work on the same migration
+└── DeletionRunning    another process is at work on the same deletion
 """
 
 
@@ -27,6 +29,10 @@ class NotLetInYet(StoreUnavailable):
 
 class AccessDenied(StorageError):
     """A store knows us and refuses, or does not know us. Trying again does not help."""
+
+
+class AgentDeleted(AccessDenied):
+    """The agent was deleted for good: no store takes what it recorded before."""
 
 
 class RecordRejected(StorageError):
@@ -51,3 +57,7 @@ class DeliveryRunning(StorageError):
 
 class MigrationRunning(StorageError):
     """Another run is at work on the same migration, and does what is to be done."""
+
+
+class DeletionRunning(StorageError):
+    """Another process is at work on the same deletion, and does what is to be done."""

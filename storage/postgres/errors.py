@@ -45,6 +45,16 @@ _REASONS = {
     "deadlock": "two writers were in each other's way",
     "No space left": "its disk is full",
 }
+#: The tombstones of revision 0011.
+_DELETED = {
+    "task_is_not_deleted": "The task was deleted for good: nothing of it is taken any more.",
+    "agent_is_not_deleted": (
+        "The agent was deleted for good: nothing that it recorded before is taken any more."
+    ),
+}
+_OF_OWN_TASK = frozenset(
+    {"progress_of_own_task", "evaluation_of_that_agents_task", "file_of_own_task"}
+)
 
 
 @contextmanager
@@ -79,6 +89,13 @@ def _denied() -> AccessDenied:
 def _rejection(error: psycopg.Error) -> str:
     # Only names: the detail would repeat what the record says.
     about = error.diag
+    if about.constraint_name in _DELETED:
+        return _DELETED[about.constraint_name]
+    if about.constraint_name in _OF_OWN_TASK:
+        return (
+            f"PostgreSQL refuses the record: '{about.constraint_name}' does not hold. Its agent "
+            "has no such task: it was never stored, or was deleted for good."
+        )
     if about.constraint_name:
         return f"PostgreSQL refuses the record: '{about.constraint_name}' does not hold."
     if about.column_name:
