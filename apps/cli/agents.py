@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 File = Annotated[Path | None, Parameter()]
 
 
-def add(
+def add(  # noqa: PLR0913 - one argument an option
     agent_id: AgentId,
     /,
     *,
     append_only: Flag = False,
+    anew: Flag = False,
     to: File = None,
     kubernetes_secret: File = None,
     terminal: GivenTerminal,
@@ -36,6 +37,7 @@ def add(
         agent_id: Which agent.
         append_only: For an agent that may be taken over by what it reads: it adds log entries,
             and neither changes nor deletes them. AGENTRUNS_APPEND_ONLY=yes makes it the default.
+        anew: Let it have the name of an agent that was deleted, whose records stay refused.
         to: The env file for its key; `agents/ID.env` in the home of agentruns by default.
         kubernetes_secret: Write the key as the manifest of a Kubernetes Secret, into this file.
         terminal: Where to print.
@@ -45,7 +47,7 @@ def add(
 
     with terminal.working("Letting it in"), Provisioning() as access:
         place = _Place(access, agent_id, to, kubernetes_secret)
-        key = access.add(agent_id, append_only=append_only or None, keep=place.keep)
+        key = access.add(agent_id, append_only=append_only or None, keep=place.keep, anew=anew)
     document = {"agent_id": agent_id, "created": key is not None, **_told(key, place)}
     if key is None:
         again = f"'agentruns agents rotate {agent_id}' gives it a new one"

@@ -6,7 +6,13 @@ from threading import Lock
 from storage.access.credentials import credentials_file, write_credentials
 from storage.access.keys import is_an_agents
 from storage.access.provisioning import Provisioning
-from storage.errors import AccessDenied, NotLetInYet, StoreUnavailable
+from storage.errors import (
+    AccessDenied,
+    AgentDeleted,
+    NotLetInYet,
+    StorageError,
+    StoreUnavailable,
+)
 from storage.settings import Settings, load_settings, settings_in
 
 #: The lanes of a delivery meet a new agent at the same time, and it needs one key.
@@ -21,6 +27,7 @@ def settings_of(agent_id: str) -> Settings:
 
     Raises:
         AccessDenied: when there is none; the message says what to do.
+        AgentDeleted: when the agent was deleted for good.
         NotLetInYet: when a store is away that has to know a new key.
     """
     file = credentials_file(agent_id)
@@ -32,7 +39,20 @@ def settings_of(agent_id: str) -> Settings:
     if own.provisions:
         with _ONE_AT_A_TIME:
             return settings_in(file) if file.exists() else _let_in(agent_id, own, file)
+    _refuse_deleted(agent_id, own)
     raise AccessDenied(f"{agent_id} was not let in yet: run 'agentruns agents add {agent_id}'.")
+
+
+def _refuse_deleted(agent_id: str, own: Settings) -> None:
+    """Raise where we can see that the agent was deleted, so that nobody waits for its key."""
+    try:
+        with Provisioning(own) as access:
+            access.refuse_deleted(agent_id)
+    except AgentDeleted:
+        raise
+    except StorageError:
+        # Only the operator sees it.
+        return
 
 
 def _let_in(agent_id: str, own: Settings, file: Path) -> Settings:
@@ -41,6 +61,8 @@ def _let_in(agent_id: str, own: Settings, file: Path) -> Settings:
             key = access.add(
                 agent_id, keep=lambda key: write_credentials(file, access.environment_of(key))
             )
+        except AgentDeleted:
+            raise
         except AccessDenied as error:
             raise AccessDenied(f"{agent_id} could not be let in: {error}") from None
         except StoreUnavailable as error:

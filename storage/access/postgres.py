@@ -36,6 +36,13 @@ class DroppedRoles(NamedTuple):
     kept: list[str]
 
 
+class Tombstone(NamedTuple):
+    """When the deletion of an agent began, and when all of it was gone."""
+
+    began_at: datetime
+    finished_at: datetime | None
+
+
 class PostgresAccess:
     """Lets agents into PostgreSQL and keeps them out; everything can be repeated.
 
@@ -113,6 +120,24 @@ class PostgresAccess:
                 ((gone,),) = connection.execute(query("drop_key_role"), {"key_id": key_id})
                 (dropped if gone else kept).append(key_id)
         return DroppedRoles(dropped, kept)
+
+    def drop_roles_of(self, agent: Agent) -> None:
+        """Drop the roles of an agent's keys, all of which are retired."""
+        with translated(), connect(self._url, _DROP_SECONDS, autocommit=True) as connection:
+            for key in agent.keys:
+                connection.execute(query("drop_key_role"), {"key_id": key.key_id})
+
+    def deleted(self, agent_id: str) -> Tombstone | None:
+        """When an agent was deleted that did not come back since."""
+        with translated(), connect(self._url, _SECONDS) as connection:
+            rows = connection.execute(
+                query("tombstone_of_agent"), {"agent_id": agent_id}
+            ).fetchall()
+        return Tombstone(*rows[0]) if rows else None
+
+    def readmit(self, agent_id: str) -> None:
+        """Let another agent have the name of one that was deleted."""
+        self._call("readmit_agent", agent_id=agent_id)
 
     def find(self, agent_id: str) -> Agent | None:
         """One agent with its keys, if it is known."""

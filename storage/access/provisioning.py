@@ -14,7 +14,7 @@ from storage.access.mongo import MongoAccess
 from storage.access.postgres import DroppedRoles, PostgresAccess
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
-from storage.errors import AccessDenied, RecordRejected, StorageError
+from storage.errors import AccessDenied, AgentDeleted, RecordRejected, StorageError
 from storage.mongo.clusters import Clusters
 from storage.settings import Settings, load_settings
 
@@ -33,17 +33,24 @@ class Provisioning(Closable):
         self._settings = settings or load_settings()
 
     def add(
-        self, agent_id: str, *, append_only: bool | None = None, keep: Keep | None = None
+        self,
+        agent_id: str,
+        *,
+        append_only: bool | None = None,
+        keep: Keep | None = None,
+        anew: bool = False,
     ) -> AgentKey | None:
         """A first key for an agent, in all three stores; None when it has one already.
 
         Without `append_only`, an agent that is known stays what it is, and AGENTRUNS_APPEND_ONLY
-        decides on others.
+        decides on others. With `anew`, it may have the name of one that was deleted for good.
 
         Raises:
             AccessDenied: when the agent was disabled, before or meanwhile.
+            AgentDeleted: when it was deleted, and nobody said `anew`.
         """
         with self._postgres.turn(checked_agent_id(agent_id)):
+            self._refuse_deleted(agent_id, anew=anew)
             return self._added(agent_id, append_only, keep)
 
     def _added(self, agent_id: str, append_only: bool | None, keep: Keep | None) -> AgentKey | None:
@@ -72,6 +79,7 @@ class Provisioning(Closable):
             RecordNotFound: when there is no such agent.
         """
         with self._postgres.turn(checked_agent_id(agent_id)):
+            self._refuse_deleted(agent_id)
             known = self._postgres.agent(agent_id)
             key = self._granted(agent_id, known, keep, append_only=known.append_only)
             old = [each for each in known.keys if each.is_valid and each.key_id != key.key_id]
@@ -112,6 +120,20 @@ class Provisioning(Closable):
             keys = self._postgres.agent(agent_id).keys
             return self._revoked(key for key in keys if not key.retired_at)
 
+    def remove(self, agent_id: str) -> None:
+        """Shut an agent out of all three stores for good, and drop its roles."""
+        if self._postgres.find(checked_agent_id(agent_id)):
+            self.disable(agent_id)
+            self._postgres.drop_roles_of(self._postgres.agent(agent_id))
+
+    def refuse_deleted(self, agent_id: str) -> None:
+        """Raise for an agent that was deleted.
+
+        Raises:
+            AgentDeleted: when it was, and no other has its name since.
+        """
+        self._refuse_deleted(checked_agent_id(agent_id))
+
     def retire(self, now: datetime | None = None) -> list[str]:
         """Take back the keys whose time is over, and those of disabled agents."""
         return self._revoked(self._postgres.keys_to_retire(now or utcnow()))
@@ -138,6 +160,20 @@ class Provisioning(Closable):
 
     def close(self) -> None:
         """Nothing stays open between two calls."""
+
+    def _refuse_deleted(self, agent_id: str, *, anew: bool = False) -> None:
+        if (gone := self._postgres.deleted(agent_id)) is None:
+            return
+        if not gone.finished_at:
+            raise AgentDeleted(
+                f"{agent_id} is being deleted: 'agentruns agents delete {agent_id} --yes' ends it."
+            )
+        if not anew:
+            raise AgentDeleted(
+                f"{agent_id} was deleted for good on {gone.began_at:%Y-%m-%d}: 'agentruns agents "
+                f"add {agent_id} --anew' lets another agent have its name."
+            )
+        self._postgres.readmit(agent_id)
 
     def _granted(
         self, agent_id: str, known: Agent | None, keep: Keep | None, *, append_only: bool
