@@ -8,6 +8,7 @@ from apps.cli import (
     auditing,
     checking,
     cutting_over,
+    deleting,
     delivering,
     deploying,
     evaluating,
@@ -53,9 +54,10 @@ app = App(
 )
 app["--help"].group = app["--version"].group = EVERYWHERE
 
-tasks = App(name="tasks", help="List the recorded tasks, or look at one.", group=RECORDING)
+tasks = App(name="tasks", help="List the recorded tasks, look at one, delete one.", group=RECORDING)
 tasks.command(recorded.list_tasks, name="list")
 tasks.command(recorded.show_task, name="show")
+tasks.command(deleting.delete_task, name="delete")
 
 spool = App(name="spool", help="Look into a spool of records on their way.", group=OPERATING)
 spool.command(spooling.show_status, name="status")
@@ -69,6 +71,7 @@ access.command(agents.show)
 access.command(agents.rotate)
 access.command(agents.append_only)
 access.command(agents.disable)
+access.command(deleting.delete_agent, name="delete")
 
 migrate = App(name="migrate", help="Bring folders of old runs into the stores.", group=OPERATING)
 migrate.command(migrating.run, sort_key=1)

@@ -6,7 +6,7 @@ from functools import partial
 from threading import Thread
 from uuid import UUID
 
-from agentruns.models import LogEntry, Memory
+from agentruns.models import AnyRecord, LogEntry, Memory
 from agentruns.spool import Event, Rejected
 from storage.delivery.backlog import MOST_EVENTS, ends
 from storage.delivery.backoff import Backoff, in_words
@@ -15,6 +15,7 @@ from storage.delivery.groups import Group, grouped
 from storage.delivery.poison import id_of, isolated, refused
 from storage.delivery.result import LaneCounts, by_session
 from storage.delivery.state import ONE_AGENTS, DeliveryState, Stopping
+from storage.errors import AgentDeleted
 from storage.rejection import Rejection
 
 _LOGGER = logging.getLogger(__name__)
@@ -96,8 +97,11 @@ class LaneWorker(Thread):
     def _stored(self, group: Group) -> list[Rejection]:
         rejections: list[Rejection] = []
         for agent_id in sorted(group.agents):
-            store = partial(self._destination.store, agent_id)
-            rejections += isolated(store, group.records_of(agent_id))
+            store, records = partial(self._destination.store, agent_id), group.records_of(agent_id)
+            try:
+                rejections += isolated(store, records)
+            except AgentDeleted as error:
+                rejections += [_refused(record, error) for record in records]
         return rejections
 
     def _hold(self, group: Group, error: Exception) -> None:
@@ -150,6 +154,10 @@ class LaneWorker(Thread):
             self._destination.close()
         except Exception as error:
             _LOGGER.warning("%s could not finish well: %s", self.lane.capitalize(), in_words(error))
+
+
+def _refused(record: AnyRecord, error: AgentDeleted) -> Rejection:
+    return Rejection(type(record).__name__, id_of(record), str(error))
 
 
 def _touched(events: list[Event]) -> set[tuple[str, UUID]]:

@@ -11,7 +11,7 @@ from agentruns.spool import Lane
 from storage.delivery.groups import Group
 from storage.delivery.postgres_destination import PostgresDestination
 from storage.delivery.state import ONE_AGENTS, DeliveryState
-from storage.errors import StorageError
+from storage.errors import AgentDeleted, StorageError
 from storage.rejection import Rejection
 from storage.rows import store_rows
 
@@ -63,6 +63,11 @@ class RowsDestination(PostgresDestination):
             return
         try:
             self.store(agent_id, [])
+        except AgentDeleted:
+            # Nobody wants to hear of its tasks any more.
+            ledger = self._state.ledger
+            ledger.forget_touched(agent_id, ledger.touched_tasks(agent_id).upto)
+            self.forget(agent_id)
         except ONE_AGENTS as error:
             # An agent that is shut out must not keep the news of the others.
             self._state.failed(self.lane, error)

@@ -88,6 +88,10 @@ class Copying:
                 )
                 for item in items
             ]
+            deleted = self._store.deleted_runs(here)
+            for copy in copies:
+                if deleted.holds(copy.item, copy.files):
+                    copy.leave_out()
             _refuse(copies, self._writer.write(chain.from_iterable(c.records() for c in copies)))
         self._store.note_outcomes([copy.outcome for copy in copies])
         return copies
@@ -114,6 +118,8 @@ def _counted(copy: ItemCopy) -> Copied:
             return Copied(imported=1, size_bytes=copy.item.size_bytes)
         case "archived":
             return Copied(archived=1, size_bytes=copy.item.size_bytes)
+        case "deleted":
+            return Copied()
         case "quarantined":
             return Copied(quarantined=1, size_bytes=copy.item.size_bytes)
         case _ if copy.outcome.reason == WAITS:

@@ -22,6 +22,7 @@ from agentruns.models.kinds import COUNTED_AS
 from agentruns.trajectories import Problem
 from agentruns.trajectories.file_memory import MEMORY
 from storage.migration.archive import CONTENT_TYPE, EXTENSION, Unreadable, packing, sha256_of
+from storage.migration.deleted import REASON
 from storage.migration.expected import Expected, Wanted
 from storage.migration.item_records import read_item
 from storage.migration.live_recordings import Reading
@@ -67,6 +68,8 @@ class ItemCopy:
     def records(self) -> Iterator[AnyRecord]:
         """Everything that is to be stored of the item, its archive last."""
         MEMORY.forget()
+        if self.outcome.status == "deleted":
+            return
         if self.reading is not None and self.reading.waits:
             self.outcome.reason = self.reading.waits
             return
@@ -93,6 +96,13 @@ class ItemCopy:
         outcome = self.outcome
         tasks, archive = outcome.task_ids, outcome.archive_path
         return Wanted(self.item.id, self.item.name, tasks, archive, self.expected)
+
+    def leave_out(self) -> None:
+        """Bring nothing of it: its run was deleted for good."""
+        self.outcome.status, self.outcome.reason = "deleted", REASON
+        self.outcome.files = [
+            FileOutcome(file.path, "deleted", REASON, None) for file in self.files
+        ]
 
     def refuse(self, rejections: Sequence[Rejection]) -> None:
         """Note what the stores refused of it."""

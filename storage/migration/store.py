@@ -12,6 +12,7 @@ from psycopg.rows import class_row, dict_row
 from agentruns.models import Page, imported_id
 from storage.acts import Act
 from storage.errors import MigrationRunning, RecordNotFound
+from storage.migration.deleted import DeletedRuns
 from storage.migration.inventory import take_inventory
 from storage.migration.models import (
     START,
@@ -42,8 +43,8 @@ INVENTORY_SECONDS = 4 * 3600.0
 #: The longest that PostgreSQL knows is 24 days.
 _RUN_SECONDS = 20 * 24 * 3600.0
 _MANIFEST_PAGE = 10_000
-_STATUSES = ("pending", "imported", "archived", "quarantined")
-_FILE_STATUSES = ("listed", "imported", "archived", "quarantined", "ignored")
+_STATUSES = ("pending", "imported", "archived", "quarantined", "deleted")
+_FILE_STATUSES = ("listed", "imported", "archived", "quarantined", "ignored", "deleted")
 
 
 class MigrationStore:
@@ -157,6 +158,10 @@ class MigrationStore:
         with self._postgres.connection() as connection:
             note(connection, outcomes)
             count_copied(connection, outcomes)
+
+    def deleted_runs(self, migration: Migration) -> DeletedRuns:
+        """What tells the deleted runs of a migration's agent from others."""
+        return DeletedRuns(self._postgres, migration)
 
     @retried
     def items_to_verify(

@@ -289,12 +289,44 @@ MIGRATING = {
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_evaluations", "known_files")},
 }
-CASES |= MIGRATING
+ABOUT = {"id": TASK, "agent_id": "agent7", "task_id": TASK, "deletion_id": TASK, "rows": 5000}
+ABOUT |= {"ids": [TASK] * 1000, "after": TASK, "reason": "gone", "paths": ["agent7/7"] * 1000}
+OBJECTS = {"bucket": "screenshots", "folder": "agent7/x/", "archives": [], "items": 0}
+DELETING = {
+    **{
+        name: [ABOUT | OBJECTS]
+        for name in (
+            *("lock_task_to_delete", "deletion", "deletion_of_task", "deletion_of_agent"),
+            *("tombstone_of_agent", "deletions_to_finish", "take_deletion", "open_deletion"),
+            *("bury_task", "bury_tasks", "finish_deletion", "note_sweep", "readmit_agent"),
+            *("tables_about", "paths_of_others", "objects_elsewhere", "delete_archives"),
+            *("delete_task", "delete_tasks", "items_of_task", "migrations_of_agent"),
+            *("items_of_agent", "count_items_of_agent", "delete_migrations"),
+            "delete_migration_steps",
+            *("is_any_source_deleted", "delete_other_files", "deleted_tasks_page", "tasks_among"),
+        )
+    },
+    **{
+        name: [ABOUT | {"ids": [ITEM] * 20}]
+        for name in (
+            *("remember_sources", "mark_items_deleted", "mark_files_deleted", "delete_problems"),
+            *("delete_differences", "delete_files_of_items", "delete_items"),
+        )
+    },
+    **{
+        name: [ABOUT | {"task_id": task_id} for task_id in (None, TASK)]
+        for name in ("delete_progress", "delete_evaluations", "delete_files")
+    },
+    "note_found": [{"id": TASK, "found": Jsonb({})}],
+    "deletions_to_sweep": [ABOUT | {"until": utcnow(), "after_due": "-infinity"}],
+    "sources_of_size": [ABOUT | {"files": 7, "size_bytes": 7}],
+}
+CASES |= MIGRATING | DELETING
 #: Statements that have no plan, or whose plan is that of a function.
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
     *("revoke_agent_key", "retire_agent_key", "disable_agent", "set_component_password"),
-    *("set_append_only", "drop_key_role", "audit", "prune_audit", "take_turn"),
+    *("set_append_only", "drop_key_role", "audit", "prune_audit", "take_turn", "forget_agent"),
     # The owner's, on a table of one row.
     "keep_audit",
 }
@@ -304,6 +336,7 @@ OTHERS = {
     *("open_pass", "count_batch", "close_pass", "hold_the_pass", "roles_to_drop"),
     *("audit_page", "audit_term", "audit_over"),
     *MIGRATING,
+    *DELETING,
 }
 
 

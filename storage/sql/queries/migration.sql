@@ -109,7 +109,10 @@ ON CONFLICT (id) DO UPDATE SET
     files = excluded.files, size_bytes = excluded.size_bytes, fingerprint = excluded.fingerprint,
     gone_at = NULL,
     status = CASE
-        WHEN migration_items.copied_fingerprint = excluded.fingerprint THEN migration_items.status
+        -- For good, whatever became of its files.
+        WHEN migration_items.status = 'deleted'
+            OR migration_items.copied_fingerprint = excluded.fingerprint
+        THEN migration_items.status
         ELSE 'pending'
     END,
     verified_at = CASE

@@ -1,0 +1,75 @@
+"""Objects that go for good, with every version of them, however many there are."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import NamedTuple
+
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+
+from agentruns.models import Bucket
+from storage.errors import StorageError
+from storage.minio.clients import client
+from storage.minio.errors import translated
+from storage.retries import retried
+from storage.settings import Settings
+
+#: As many as the server lists and removes at once.
+_PAGE = 1000
+
+
+class Version(NamedTuple):
+    """One version of an object; where versioning never was on, the only one."""
+
+    path: str
+    version_id: str | None
+
+
+class ObjectRemover:
+    """Lists and removes objects below a prefix, as the operator."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client: Minio = client(settings)
+        self._address = settings.required("minio_endpoint")
+
+    def versions(self, bucket: Bucket, prefix: str) -> Iterator[Sequence[Version]]:
+        """Every version of every object whose name begins like this, also what marks it deleted.
+
+        Raises:
+            StoreUnavailable: when the server is away; begin again.
+        """
+        with self._translated():
+            found = self._client.list_objects(
+                bucket.value, prefix, recursive=True, include_version=True
+            )
+            while page := list(islice(found, _PAGE)):
+                yield [Version(item.object_name or "", item.version_id) for item in page]
+
+    def folders(self, bucket: Bucket, prefix: str) -> Iterator[str]:
+        """The folders right below a prefix, each with its slash."""
+        with self._translated():
+            for item in self._client.list_objects(bucket.value, prefix):
+                if item.is_dir and item.object_name:
+                    yield item.object_name
+
+    @retried
+    def remove(self, bucket: Bucket, versions: Sequence[Version]) -> None:
+        """Remove these versions; one that is not there is removed already.
+
+        Raises:
+            StorageError: when the server keeps one of them.
+        """
+        with self._translated():
+            some = [DeleteObject(version.path, version.version_id) for version in versions]
+            kept = list(self._client.remove_objects(bucket.value, some)) if some else []
+        if kept:
+            raise StorageError(
+                f"MinIO at {self._address} keeps {len(kept)} objects in {bucket} ({kept[0].code}): "
+                "see whether a lock or a policy holds them."
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(self._address):
+            yield
