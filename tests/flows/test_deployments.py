@@ -38,8 +38,10 @@ NAMES = [
     "check-health/every-5-minutes",
     "deliver-spools/every-5-minutes",
     "retire-keys/every-5-minutes",
+    "finish-deletions/every-5-minutes",
     "prune-audit/nightly",
     "provision-agent/on-demand",
+    "delete-agent/on-demand",
     RECORDING,
     "migrate-trajectories/on-demand",
 ]
@@ -77,7 +79,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         assert deployment.work_pool_name == "agentruns"
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
-    crons_of = [["*/15 * * * *"], often, often, often, ["17 3 * * *"], [], [], []]
+    crons_of = [["*/15 * * * *"], often, often, often, often, ["17 3 * * *"], [], [], [], []]
     assert list(crons.values()) == crons_of
 
 
