@@ -20,7 +20,9 @@ from pydantic_settings import (
 
 from agentruns.home import home
 from agentruns.models.values import AgentId
+from storage.endpoints import HOST, Endpoint, Region
 from storage.errors import SettingsError
+from storage.source_settings import SourceSettings
 from storage.tls import Files, check_readable, secured_mongodb, secured_postgres
 
 #: Naming one of these means: the local servers are not meant, not even for the others.
@@ -28,27 +30,10 @@ STORES = frozenset(
     {"MONGODB_URL", "MONGODB_CLUSTERS", "POSTGRES_URL", "POSTGRES_OWNER_URL", "MINIO_ENDPOINT"}
 )
 
-_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-_HOST = rf"([A-Za-z0-9_%][A-Za-z0-9._%-]*|\[[0-9A-Fa-f:]+\])(:{_PORT})?"
-_ENDPOINT = re.compile(_HOST)
 _MONGODB = re.compile(
-    r"mongodb(\+srv)?://([^:@/?#\[\]]*(:[^:@/?#\[\]]*)?@)?" + _HOST + r"(,[^/?@]+)*([/?].*)?"
+    r"mongodb(\+srv)?://([^:@/?#\[\]]*(:[^:@/?#\[\]]*)?@)?" + HOST + r"(,[^/?@]+)*([/?].*)?"
 )
 _POSTGRES = re.compile(r"postgres(ql)?://.*")
-
-
-def _endpoint(value: str) -> str:
-    if not _ENDPOINT.fullmatch(value):
-        raise ValueError(
-            "it must be host:port, without http:// (MINIO_SECURE says whether to use https)"
-        )
-    return value
-
-
-def _region(value: str) -> str:
-    if not re.fullmatch("[A-Za-z0-9_-]+", value):
-        raise ValueError("it must be a name such as us-east-1")
-    return value
 
 
 def _url_like(pattern: re.Pattern[str], example: str) -> AfterValidator:
@@ -72,15 +57,14 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
 MongoUrl = Annotated[SecretStr, _url_like(_MONGODB, "mongodb://user:password@host:27017")]
 PostgresUrl = Annotated[
     SecretStr, _url_like(_POSTGRES, "postgresql://user:password@host:5432/database")
 ]
 
 
-class Settings(BaseSettings):
-    """Addresses and credentials of the three stores."""
+class Settings(SourceSettings):
+    """Addresses and credentials of the three stores, and of a source beside them."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
@@ -110,7 +94,7 @@ class Settings(BaseSettings):
     """The key that signs URLs, which show it; it should be able to read screenshots only."""
     minio_signing_secret_key: SecretStr | None = None
     minio_secure: bool = True
-    minio_region: Annotated[str, AfterValidator(_region)] = "us-east-1"
+    minio_region: Region = "us-east-1"
     minio_public_endpoint: Endpoint | None = None
     """The address that browsers reach; presigned URLs are signed for it."""
     minio_public_secure: bool | None = None
@@ -240,6 +224,7 @@ def _secured(settings: Settings) -> Settings:
     check_readable("MINIO_CA_FILE", settings.minio_ca_file)
     if settings.minio_ca_file and not settings.minio_secure:
         raise SettingsError("MINIO_SECURE=false takes no MINIO_CA_FILE: leave one of them out.")
+    check_readable("AGENTRUNS_SOURCE_S3_CA_FILE", settings.agentruns_source_s3_ca_file)
     postgres = Files(
         "POSTGRES",
         settings.postgres_ca_file,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from flows.migrate_trajectories import Step
     from tasks.migration_report import MigrationResult
 
-Source = Annotated[Path, Parameter(help="The folder that holds the old runs.")]
+Source = Annotated[
+    str, Parameter(help="The folder, or s3://bucket/prefix, that holds the old runs.")
+]
 
 
 def inventory(
@@ -28,12 +30,12 @@ def inventory(
     timezone: PlainText | None = None,
     terminal: GivenTerminal,
 ) -> Answer:
-    """List what lies in a folder and what would become of it; nothing is imported.
+    """List what lies in a folder or bucket and what would become of it; nothing is imported.
 
     Example: `agentruns migrate inventory old-runs --agent browser-1`
 
     Args:
-        source: The folder that holds the old runs.
+        source: The folder, or s3://bucket/prefix, that holds the old runs.
         agent: Whose records they become.
         format: Only runs in this format; everything else is archived.
         timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what
@@ -60,7 +62,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     Example: `agentruns migrate run old-runs --agent browser-1 --timezone Europe/Berlin`
 
     Args:
-        source: The folder that holds the old runs.
+        source: The folder, or s3://bucket/prefix, that holds the old runs.
         agent: Whose records they become.
         format: Only runs in this format; everything else is archived.
         timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what
@@ -104,13 +106,15 @@ def verify(migration: MigrationId, *, deep: Flag = False, terminal: GivenTermina
 
 
 def _run(
-    terminal: Terminal, source: Path | str, agent: str, steps: "tuple[Step, ...]", **options: Any
+    terminal: Terminal, source: str, agent: str, steps: "tuple[Step, ...]", **options: Any
 ) -> Answer:
-    folder = str(Path(source).expanduser().absolute())
-    with moving(terminal, folder, agent), prefect_server(terminal):
+    # A worker elsewhere knows nothing of our working folder; a bucket is the same everywhere.
+    is_bucket = source.startswith("s3://")
+    place = source if is_bucket else str(Path(source).expanduser().absolute())
+    with moving(terminal, place, agent), prefect_server(terminal):
         from flows.migrate_trajectories import migrate_trajectories
 
-        result: MigrationResult = migrate_trajectories(folder, agent, steps=steps, **options)
+        result: MigrationResult = migrate_trajectories(place, agent, steps=steps, **options)
     good = result.is_good or steps == ("inventory",)
     return answer(result, ExitCode.GOOD if good else ExitCode.NOT_GOOD)
 

@@ -104,5 +104,5 @@ def _admin(settings: Settings) -> MinioAdmin:
         region=settings.minio_region,
         credentials=StaticProvider(access_key, secret_key),
         secure=settings.minio_secure,
-        http_client=pool(settings),
+        http_client=pool(settings.minio_ca_file),
     )

@@ -13,6 +13,7 @@ from storage.migration.comparing import Comparing
 from storage.migration.item_copy import ItemCopy
 from storage.migration.live_recordings import WAITS, LiveRecordings, Reading
 from storage.migration.models import Item, Migration
+from storage.migration.object_names import is_unfit
 from storage.migration.outcome import Outcome
 from storage.migration.reaching import at_hand
 from storage.migration.store import MigrationStore
@@ -73,13 +74,13 @@ class Copying:
         return sum(map(_counted, copies), Copied())
 
     def _copied(self, migration: Migration, ids: Sequence[UUID]) -> Sequence[ItemCopy]:
-        files = self._store.files_of(ids)
+        files, items = self._store.files_of(ids), self._store.items(ids)
+        fit = (files[item.id] for item in items if not is_unfit(item.path))
         with (
             tempfile.TemporaryDirectory(prefix="agentruns-") as folder,
-            at_hand(migration, chain.from_iterable(files.values())) as here,
+            at_hand(migration, chain.from_iterable(fit)) as here,
             MEMORY.remembering(),
         ):
-            items = self._store.items(ids)
             readings = self._readings(here, items)
             copies = [
                 ItemCopy(

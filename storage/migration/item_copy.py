@@ -27,6 +27,7 @@ from storage.migration.expected import Expected, Wanted
 from storage.migration.item_records import read_item
 from storage.migration.live_recordings import Reading
 from storage.migration.models import Item, ItemFile, Migration
+from storage.migration.object_names import fault_of_item, is_unfit
 from storage.migration.outcome import FileOutcome, Outcome
 from storage.rejection import Rejection
 
@@ -70,6 +71,9 @@ class ItemCopy:
         MEMORY.forget()
         if self.outcome.status == "deleted":
             return
+        if is_unfit(self.item.path):
+            self._set_aside(fault_of_item(self.item.path))
+            return
         if self.reading is not None and self.reading.waits:
             self.outcome.reason = self.reading.waits
             return
@@ -112,6 +116,13 @@ class ItemCopy:
             self.counted[COUNTED_AS[refused.kind]] -= 1
         if rejections and self.outcome.status != "pending":
             self._settle()
+
+    def _set_aside(self, reason: str) -> None:
+        """Put the item into quarantine without looking into it."""
+        self.outcome.status, self.outcome.reason = "quarantined", reason
+        self.outcome.files = [
+            FileOutcome(file.path, "quarantined", reason, None) for file in self.files
+        ]
 
     def _read(self) -> Iterator[AnyRecord]:
         own = self.reading and self.reading.records

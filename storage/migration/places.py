@@ -7,6 +7,7 @@ from typing import Protocol
 
 from storage.migration.folder_place import FolderPlace
 from storage.migration.models import ItemFile, ManifestFile
+from storage.migration.prefix_place import SCHEME, PrefixPlace, address_of
 from storage.migration.scanning import Member, Scanned, source_folder
 
 
@@ -45,7 +46,7 @@ class Place(Protocol):
 
 def place_of(name: str) -> Place:
     """The place with the name that a migration keeps."""
-    return FolderPlace(Path(name))
+    return PrefixPlace(address_of(name)) if name.startswith(SCHEME) else FolderPlace(Path(name))
 
 
 def checked_place(told: str) -> Place:
@@ -54,7 +55,11 @@ def checked_place(told: str) -> Place:
     Raises:
         SettingsError: when there is none; the message says what to name.
     """
-    return FolderPlace(source_folder(told))
+    if not told.startswith(SCHEME):
+        return FolderPlace(source_folder(told))
+    place = PrefixPlace(address_of(told))
+    place.check()
+    return place
 
 
 __all__ = ["Listing", "Place", "checked_place", "place_of"]

@@ -2,12 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from agentruns.trajectories import all_readers
 from agentruns.trajectories.finding import find_items
+from agentruns.trajectories.reader import TrajectoryReader
 from storage.errors import SettingsError
 
 _LINK = "A symbolic link, and links are never followed."
@@ -74,7 +75,11 @@ def scan(source: Path) -> Iterator[Scanned]:
 
 def members(source: Path, only: str | None = None) -> Iterator[Member]:
     """Every path that belongs to an item, beside the item."""
-    readers = [reader for reader in all_readers() if only in {None, reader.name}]
+    return members_found(source, [one for one in all_readers() if only in {None, one.name}])
+
+
+def members_found(source: Path, readers: Sequence[TrajectoryReader]) -> Iterator[Member]:
+    """The same as some readers find it."""
     for found in find_items(source, readers):
         below = _below(found.path, source)
         for path in found.reader.files(found.path):

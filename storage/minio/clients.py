@@ -1,6 +1,7 @@
 """The connection to the object store, and the signer of its URLs."""
 
 import os
+from pathlib import Path
 
 import certifi
 import urllib3
@@ -21,7 +22,7 @@ def client(settings: Settings) -> Minio:
         secret_key=settings.required("minio_secret_key"),
         secure=settings.minio_secure,
         region=settings.minio_region,
-        http_client=pool(settings),
+        http_client=pool(settings.minio_ca_file),
     )
 
 
@@ -36,9 +37,9 @@ def signer(settings: Settings) -> Minio:
     )
 
 
-def pool(settings: Settings) -> urllib3.PoolManager:
+def pool(ca_file: Path | None) -> urllib3.PoolManager:
     """Connections with deadlines, to servers whose certificate verifies."""
-    authorities = settings.minio_ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()
+    authorities = ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         maxsize=16,
