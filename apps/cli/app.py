@@ -13,6 +13,7 @@ from apps.cli import (
     deploying,
     evaluating,
     migrating,
+    migration_manifest,
     migration_state,
     rebuilding,
     recording,
@@ -83,6 +84,7 @@ migrate.command(migration_state.list_migrations, name="list", sort_key=5)
 migrate.command(migration_state.show, sort_key=6)
 migrate.command(migration_state.quarantine, sort_key=7)
 migrate.command(migration_state.report, sort_key=8)
+migrate.command(migration_manifest.manifest, sort_key=8)
 migrate.command(rebuilding.rebuild, sort_key=9)
 migrate.command(scheduling.schedule, sort_key=10)
 
