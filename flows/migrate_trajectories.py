@@ -54,7 +54,7 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
     It may be killed at any point: the next run goes on, and reads nothing again that is done.
 
     Args:
-        source: The folder on the worker's machine.
+        source: A folder on the worker's machine, or s3://bucket/prefix.
         agent_id: Whose records they become.
         format: Only runs in this format; everything else is archived.
         timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what

@@ -1,11 +1,11 @@
 """A process that copies a migration's items, to be killed."""
 
 import sys
-from pathlib import Path
 
 from storage.migration import MigrationStore
 from storage.migration.copying import Copying
 from storage.migration.models import START
+from storage.migration.places import place_of
 from storage.stores import shared_stores
 
 
@@ -19,7 +19,7 @@ def main(source: str, agent_id: str) -> None:
     """List the source and copy it item by item, telling each."""
     stores = shared_stores()
     store = MigrationStore(stores.postgres)
-    migration = store.open(Path(source), agent_id, "UTC")
+    migration = store.open(place_of(source).name, agent_id, "UTC")
     with store.only_run(migration.id):
         store.take_inventory(migration)
         tell("listed")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.stores import Stores
+from tests.source_buckets import READING, bucket_with_key
 
 ROOT = Path(__file__).parents[2]
 TRIALS = int(os.environ.get("AGENTRUNS_TRIALS", "5"))
@@ -89,3 +90,27 @@ def test_a_migration_killed_at_any_moment_ends_as_an_undisturbed_one(
     undisturbed = f"{agent_id}x"
     finished(source, undisturbed)
     assert kept(settings, agent_id) == kept(settings, undisturbed)
+
+
+def test_a_migration_of_a_bucket_killed_at_any_moment_leaves_nothing_on_the_disk(
+    settings, source, agent_id, tmp_path, monkeypatch
+):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    chance = random.Random(agent_id)
+    with bucket_with_key(settings, monkeypatch, READING) as bucket:
+        bucket.put_tree(source, "runs")
+        place = f"s3://{bucket.name}/runs"
+        for _ in range(max(2, TRIALS // 2)):
+            process = start(place, agent_id)
+            for _ in range(chance.randint(0, 2)):
+                process.stdout.readline()
+            time.sleep(chance.random() * 0.3)
+            process.kill()
+            process.communicate()
+        assert finished(place, agent_id)[-1] == "done"
+        assert finished(place, agent_id) == ["listed", "done"]
+        undisturbed = f"{agent_id}x"
+        finished(place, undisturbed)
+    assert kept(settings, agent_id) == kept(settings, undisturbed)
+    assert list((tmp_path / "scratch").glob("agentruns-scratch-*/*")) == []

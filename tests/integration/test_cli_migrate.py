@@ -1,5 +1,7 @@
 """`agentruns migrate`: folders of old runs, as people and scripts bring them in."""
 
+import hashlib
+import json
 import os
 import pty
 import shutil
@@ -24,6 +26,7 @@ from tests.integration.test_cli import (
     read,
     run,
 )
+from tests.source_buckets import MOVING, bucket_with_key
 
 __all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 
@@ -154,3 +157,36 @@ def test_a_folder_is_kept_in_step_and_left(
 )
 def test_a_schedule_that_says_too_little_is_wrong_usage(run: Run, words: list[str]) -> None:
     assert run("migrate", "schedule", *words).code == 2
+
+
+def test_a_prefix_in_a_bucket_is_a_source_like_a_folder(
+    run: Run,
+    prefect: Stack,
+    settings: Settings,
+    agent_id: str,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unset = run("migrate", "run", "s3://old-runs/team", "--agent", agent_id)
+    assert (unset.code, "AGENTRUNS_SOURCE_S3_ENDPOINT" in unset.err) == (2, True)
+    with bucket_with_key(settings, monkeypatch, MOVING) as bucket:
+        contents = bucket.put_tree(source, "team")
+        place = f"s3://{bucket.name}/team"
+        done = run("migrate", "run", f"{place}/", "--agent", agent_id, "--deep", "--json")
+        assert (done.code, done.json()["source"]) == (0, place)
+        key = done.json()["migration_id"]
+        assert run("migrate", "verify", key, "--json").code == 0
+        assert run("migrate", "cutover", key, "--json").json()["cutover"]
+        manifest = tmp_path / "manifest.jsonl"
+        written = run("migrate", "manifest", key, "--to", str(manifest), "--json").json()
+        assert (written["files"], written["signed_off"]) == (len(contents), True)
+        lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+        assert {f"team/{line['path']}": line["sha256"] for line in lines} == {
+            name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
+        }
+        gone = run("migrate", "cutover", key, "--remove-source", "--yes", "--json").json()
+        assert gone["removed"]["moved"] == len(contents)
+        again = run("migrate", "run", place, "--agent", agent_id)
+        assert (again.code, "holds no object" in again.err) == (2, True)
+    assert bucket.secret not in str(done) + str(again)

@@ -288,3 +288,24 @@ def test_agents_are_let_in_by_their_first_record_in_dev_or_where_it_is_set(
         monkeypatch.setenv("AGENTRUNS_PROVISION", told)
 
     assert load_settings().provisions is provisions
+
+
+def test_the_bucket_of_a_source_has_settings_of_its_own_and_none_by_default(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = load_settings().missing_for_source()
+    assert missing == [f"AGENTRUNS_SOURCE_S3_{n}" for n in ("ENDPOINT", "ACCESS_KEY", "SECRET_KEY")]
+    (folder / "secret").write_text("of a file\n")
+    monkeypatch.setenv("AGENTRUNS_SOURCE_S3_ENDPOINT", "s3.example.com:9000")
+    monkeypatch.setenv("AGENTRUNS_SOURCE_S3_ACCESS_KEY", "reader")
+    monkeypatch.setenv("AGENTRUNS_SOURCE_S3_SECRET_KEY_FILE", str(folder / "secret"))
+    settings = load_settings()
+    assert settings.missing_for_source() == []
+    assert settings.required("agentruns_source_s3_secret_key") == "of a file"
+    assert "of a file" not in repr(settings)
+    monkeypatch.setenv("AGENTRUNS_SOURCE_S3_CA_FILE", str(folder / "nothing"))
+    with pytest.raises(SettingsError, match="AGENTRUNS_SOURCE_S3_CA_FILE cannot be read"):
+        load_settings()
+    monkeypatch.setenv("AGENTRUNS_SOURCE_S3_ENDPOINT", "https://s3.example.com")
+    with pytest.raises(SettingsError, match="AGENTRUNS_SOURCE_S3_ENDPOINT is malformed"):
+        load_settings()
