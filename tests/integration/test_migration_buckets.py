@@ -104,7 +104,7 @@ def told(store, migration):
 
 def tasks_of(stores, agent_id):
     tasks = stores.postgres.get_tasks(agent_id=agent_id)
-    return {task.title: (task.status, str(task.metadata)) for task in tasks}
+    return sorted((task.title, task.status, str(task.metadata)) for task in tasks)
 
 
 def test_a_prefix_is_imported_as_the_same_folder_is(stores, store, bucket, agent_id, tmp_path):
