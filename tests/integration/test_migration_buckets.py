@@ -14,7 +14,7 @@ from storage.errors import (
     StoreUnavailable,
 )
 from storage.migration import MigrationStore
-from storage.migration.copying import Copying
+from storage.migration.copying import Copied, Copying
 from storage.migration.cutover import cut_over, remove_source
 from storage.migration.models import START
 from storage.migration.places import checked_place, place_of
@@ -132,7 +132,7 @@ def test_a_prefix_is_imported_as_the_same_folder_is(stores, store, bucket, agent
     assert differing(store, there) == 0
     again = listed(store, f"s3://{bucket.name}/old runs", agent_id)
     assert again.id == there.id
-    assert copied(stores, store, again) == (0, 0, 0, 0, 0)
+    assert copied(stores, store, again) == Copied()
     # Also what a reader finds in the folders above a run.
     assert tasks_of(stores, agent_id) == tasks_of(stores, f"{agent_id}x")
     assert "'model': 'm'" in str(tasks_of(stores, agent_id))
