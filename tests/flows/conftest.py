@@ -12,5 +12,6 @@ def prefect_server(clean_environment: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DO_NOT_TRACK", "1")
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        with prefect_test_harness():
+        # The default of 30 s is not enough on a machine where others are at work.
+        with prefect_test_harness(server_startup_timeout=120):
             yield
