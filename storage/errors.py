@@ -11,7 +11,9 @@ StorageError
 ├── SettingsError      a setting is missing or malformed
 ├── DeliveryRunning    another delivery is at work on the same spool
 ├── MigrationRunning   another run is at work on the same migration
-└── DeletionRunning    another process is at work on the same deletion
+├── DeletionRunning    another process is at work on the same deletion
+├── QualityRunning     another check is at work
+└── CheckFaulty        a check of the data could not be asked, and says nothing about the data
 """
 
 
@@ -61,3 +63,11 @@ class MigrationRunning(StorageError):
 
 class DeletionRunning(StorageError):
     """Another process is at work on the same deletion, and does what is to be done."""
+
+
+class QualityRunning(StorageError):
+    """Another check of the data is at work, and does what is to be done."""
+
+
+class CheckFaulty(StorageError):
+    """A check of the data is no check, or could not be asked; the data may be good or bad."""

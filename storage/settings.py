@@ -107,6 +107,9 @@ class Settings(SourceSettings):
     agentruns_append_only: bool = False
     """Whether agents are let in as append-only where nobody says otherwise."""
 
+    agentruns_checks: Path | None = None
+    """A folder with checks of one's own, which are asked together with ours."""
+
     @property
     def provisions(self) -> bool:
         """Whether an agent that nobody let in gets a key with its first record."""

@@ -25,11 +25,13 @@ from storage.minio.objects import (
     ObjectDetails,
     ObjectInfo,
     StoredPath,
+    TopLevel,
     details,
     is_last,
     names,
     put,
     response_headers,
+    top_level,
 )
 from storage.minio.probing import probe
 from storage.minio.signing import signature
@@ -157,12 +159,20 @@ class MinIOAdapter(Closable):
         with self._translated():
             return details(self._client, Bucket(bucket).value, checked_path(path))
 
-    def list(self, bucket: Bucket | str, prefix: str = "") -> Iterator[ObjectInfo]:
+    @retried
+    def top_level(self, bucket: Bucket | str) -> TopLevel:
+        """The prefixes of the agents in a bucket, and the objects that lie beside them."""
+        with self._translated():
+            return top_level(self._client, Bucket(bucket).value)
+
+    def list(
+        self, bucket: Bucket | str, prefix: str = "", after: str | None = None
+    ) -> Iterator[ObjectInfo]:
         """Every object whose name begins like this, in the order of names, as it is consumed.
 
         Only the operator's key may list: MinIO cannot keep an agent that lists to its own prefix.
         """
-        page = self._names(Bucket(bucket), prefix, None)
+        page = self._names(Bucket(bucket), prefix, after)
         while page:
             yield from page
             page = () if is_last(page) else self._names(Bucket(bucket), prefix, page[-1].path)

@@ -93,6 +93,22 @@ def names(client: Minio, bucket: str, prefix: str, after: str | None) -> list[Ob
     return [_info(item) for item in islice(objects, _PAGE)]
 
 
+class TopLevel(NamedTuple):
+    """What lies at the top of a bucket: prefixes that end in a slash, and objects beside them."""
+
+    prefixes: list[str]
+    objects: list[ObjectInfo]
+
+
+def top_level(client: Minio, bucket: str) -> TopLevel:
+    """What lies at the top of a bucket."""
+    found = list(client.list_objects(bucket))
+    return TopLevel(
+        [item.object_name or "" for item in found if item.is_dir],
+        [_info(item) for item in found if not item.is_dir],
+    )
+
+
 def details(client: Minio, bucket: str, path: str) -> ObjectDetails:
     """What the store knows of one object."""
     found = client.stat_object(bucket, path)

@@ -28,6 +28,8 @@ FEW = ROWS // 20
 BIG = {
     *("tasks", "task_progress", "evaluations", "binary_file_metadata", "audit_log"),
     *("migration_items", "migration_files", "migration_problems", "migration_differences"),
+    *("inventory_parts", "object_inventory", "object_differences"),
+    *("quality_runs", "quality_results"),
 }
 
 FILL = """
@@ -85,6 +87,31 @@ SELECT md5('item' || n)::uuid, 0, 'a', 'broken' FROM generate_series(1, 200000) 
 
 INSERT INTO migration_differences (item_id, number, path, difference)
 SELECT md5('item' || n)::uuid, 0, 'a', 'missing' FROM generate_series(1, 200000) AS n;
+
+INSERT INTO inventory_snapshots (id, grace)
+SELECT md5('snapshot' || n)::uuid, '1 hour' FROM generate_series(0, 9) AS n;
+
+INSERT INTO inventory_parts (snapshot_id, bucket, prefix, is_done)
+SELECT md5('snapshot' || n % 10)::uuid, 'screenshots', 'agent' || n || '/', n % 100 <> 0
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO object_inventory (snapshot_id, bucket, object_path, size_bytes, etag)
+SELECT md5('snapshot' || n % 10)::uuid, 'screenshots', 'agent' || n % 100 || '/' || n, n, 'a'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO object_differences (snapshot_id, kind, bucket, object_path, file_id)
+SELECT md5('snapshot' || n % 10)::uuid, (ARRAY['missing', 'orphan'])[n % 2 + 1], 'screenshots',
+    'agent' || n % 100 || '/' || n, md5('file' || n)::uuid
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO quality_runs (id, started_at)
+SELECT md5('run' || n)::uuid, timestamptz '2026-01-01Z' + n * interval '1 minute'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO quality_results (run_id, name, subject, severity, passed, message)
+SELECT md5('run' || n / 20)::uuid, 'check ' || n % 20, 'tasks', 'error', true, 'bad'
+FROM generate_series(20, 200019) AS n;
+
 INSERT INTO audit_log (at, who, what, agent_id, task_id)
 SELECT timestamptz '2026-01-01Z' + n * interval '1 minute', 'agentruns_evaluator',
     CASE WHEN n % 1000 = 0 THEN 'key made' ELSE 'logs read' END,
@@ -322,6 +349,41 @@ DELETING = {
     "sources_of_size": [ABOUT | {"files": 7, "size_bytes": 7}],
 }
 CASES |= MIGRATING | DELETING
+#: The id that `FILL` gives to an inventory, and one of its parts.
+SNAPSHOT = UUID(hashlib.md5(b"snapshot7", usedforsecurity=False).hexdigest())
+PART = {"snapshot_id": SNAPSHOT, "bucket": "screenshots"}
+CHECKING = {
+    "hold_inventory": [{}],
+    "unfinished_snapshot": [{"lately": "6 hours"}],
+    "open_snapshot": [{"id": TASK, "grace": "1 hour"}],
+    "snapshot": [{"id": SNAPSHOT}],
+    "planned_buckets": [PART],
+    "plan_parts": [PART | {"prefixes": ["agent7/"]}],
+    "parts_to_list": [PART],
+    "advance_part": [
+        PART
+        | {"prefix": "agent7/", "before": "", "reached": "x", "objects": 1, "size_bytes": 1}
+        | {"is_done": False}
+    ],
+    "store_listed": [PART],
+    "forget_differences_of_snapshot": [PART],
+    "close_snapshot": [{"id": SNAPSHOT}],
+    "old_snapshots": [{"keep": 2}],
+    "forget_objects": [{"id": SNAPSHOT}],
+    "forget_snapshot": [{"id": SNAPSHOT}],
+    "open_quality_run": [{"id": TASK}],
+    "close_quality_run": [{"id": TASK, "snapshot_id": TASK, "passed": True}],
+    "insert_quality_result": [
+        {"run_id": TASK, "name": "x", "subject": "tasks", "severity": "error", "passed": True}
+        | {"bad_rows": 0, "message": "x", "sample": Jsonb([]), "fault": None}
+    ],
+    "quality_runs_page": [
+        {"after_at": at, "after_id": TASK, "rows": 101} for at in (None, "2026-01-20T00:00:00Z")
+    ],
+    "quality_results_of_run": [{"run_id": TASK}],
+    "quality_history": [{"name": "check 7", "after_id": id_, "rows": 101} for id_ in (None, TASK)],
+}
+CASES |= CHECKING
 #: Statements that have no plan, or whose plan is that of a function.
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
@@ -329,6 +391,9 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
     *("set_append_only", "drop_key_role", "audit", "prune_audit", "take_turn", "forget_agent"),
     # The owner's, on a table of one row.
     "keep_audit",
+    *("analyze_inventory", "analyze_differences"),
+    # They compare everything with everything: reading whole tables is what they are for.
+    *("compare_inventory", "find_moved_objects", "find_strange_orphans", "forget_deleted_objects"),
 }
 #: What an agent may not do at all.
 OTHERS = {
@@ -337,6 +402,7 @@ OTHERS = {
     *("audit_page", "audit_term", "audit_over"),
     *MIGRATING,
     *DELETING,
+    *CHECKING,
 }
 
 
@@ -376,7 +442,7 @@ def prepared(url):
 
 def fill(connection):
     """Fill the tables before they have indexes and references, which is quicker."""
-    for table in (*BIG, "migrations"):
+    for table in (*BIG, "migrations", "inventory_snapshots"):
         connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     indexes = connection.execute(
         "SELECT indexname, indexdef FROM pg_indexes"

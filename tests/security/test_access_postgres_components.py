@@ -189,6 +189,8 @@ class TestOperator:
         "let_components_in()",
         "refuse_other_than_scram('x')",
         "role_exists('x')",
+        "analyze_inventory()",
+        "analyze_differences()",
     ],
 )
 def test_provisioning_is_for_the_operator(doors, agent, who, call):
@@ -220,7 +222,7 @@ class TestCatalog:
             "SELECT relname, reloptions FROM pg_class"
             " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')",
         )
-        assert len(found) == 4
+        assert len(found) == 7
         assert all("security_invoker=true" in (options or ()) for _, options in found)
 
     @pytest.mark.promise(3, by="PostgreSQL")

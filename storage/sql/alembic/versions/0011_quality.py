@@ -1,0 +1,11 @@
+"""What the object store holds, and what checks made of it."""
+
+from storage.postgres.schema import run_revision
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Keep inventories of the object store, and the results of checks."""
+    run_revision(revision)
