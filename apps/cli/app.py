@@ -95,6 +95,7 @@ audit.command(auditing.keep)
 
 check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
 check.command(checking.health)
+check.command(checking.quality)
 
 app.command(recording.record, group=RECORDING)
 app.command(tasks)

@@ -1,17 +1,24 @@
 """`agentruns check ...`: is everything well?"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from apps.cli.answer import Answer
 from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import table, yes_no
-from apps.cli.values import GivenTerminal
+from apps.cli.values import GivenTerminal, Minutes
 
 if TYPE_CHECKING:
     from flows.check_health import HealthReport
+    from storage.quality import CheckResult
+    from tasks.quality_report import QualityReport
+
+
+SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
 def health(*, terminal: GivenTerminal) -> Answer:
@@ -29,6 +36,48 @@ def health(*, terminal: GivenTerminal) -> Answer:
 
         report = check_health()
     return Answer(report.model_dump(mode="json"), as_text(report), code_of(report))
+
+
+def quality(
+    *, checks: Path | None = None, grace_minutes: Minutes = 60, terminal: GivenTerminal
+) -> Answer:
+    """Ask whether the data can be trusted: tables, references, and objects against their rows.
+
+    Exit code 1 when a check of the severity "error" finds something. Nothing is changed.
+
+    Example: `agentruns check quality --checks my-checks`
+
+    Args:
+        checks: A folder with SQL files of your own, asked besides ours, or AGENTRUNS_CHECKS.
+        grace_minutes: An object that is younger than this may still get its row.
+        terminal: Where to print.
+    """
+    folder = str(checks.absolute()) if checks else None
+    with terminal.working("Checking the data"), prefect_server(terminal):
+        from flows.check_quality import check_quality
+
+        report = check_quality(checks=folder, grace_minutes=grace_minutes)
+    code = ExitCode.GOOD if report.passed else ExitCode.NOT_GOOD
+    return Answer(report.model_dump(mode="json"), quality_as_text(report), code)
+
+
+def quality_as_text(report: "QualityReport") -> RenderableType:
+    """What was found, and an example of each; one line for all that is well."""
+    counts = f"{len(report.checks)} checks, {report.objects} objects compared."
+    verdict = "The data passed." if report.passed else "The data did not pass."
+    if not report.found:
+        return f"{verdict} {counts}"
+    rows = [_quality_row(check) for check in report.found]
+    found = table("Check", "State", "Bad rows", "What it means", "Such as", rows=rows)
+    return Group(found, "", f"{verdict} {counts}")
+
+
+def _quality_row(check: "CheckResult") -> tuple[str | Text, ...]:
+    from tasks.quality_report import first_of
+
+    state = Text(check.severity.value, SEVERITY_STYLES[check.severity.value])
+    bad = "-" if check.bad_rows is None else str(check.bad_rows)
+    return check.name, state, bad, check.message, first_of(check)
 
 
 def code_of(report: "HealthReport") -> ExitCode:

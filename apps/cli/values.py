@@ -19,6 +19,7 @@ SIZES = {"M": 1024**2, "G": 1024**3, "T": 1024**4}
 MOST_SECONDS = 7 * 24 * 3600
 #: A year.
 MOST_HOURS = 365 * 24
+MOST_MINUTES = 7 * 24 * 60
 #: A century.
 MOST_DAYS = 36_500
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -119,6 +120,12 @@ def check_hours(_: Any, value: float) -> None:
         raise ValueError(f"Choose 0 to {MOST_HOURS} hours.")
 
 
+def check_minutes(_: Any, value: float) -> None:
+    """Refuse a time that is none, and one without end."""
+    if not 0 <= value <= MOST_MINUTES:
+        raise ValueError(f"Choose 0 to {MOST_MINUTES} minutes.")
+
+
 def check_days(_: Any, value: int) -> None:
     """Refuse a term that is none, and one that nobody lives to see."""
     if not 1 <= value <= MOST_DAYS:
@@ -181,6 +188,7 @@ TaskIdFilter = Annotated[str | None, Parameter(validator=check_uuid)]
 TaskIdOption = Annotated[str | None, Parameter(validator=check_uuid)]
 Seconds = Annotated[float, Parameter(validator=check_seconds)]
 Hours = Annotated[float, Parameter(validator=check_hours)]
+Minutes = Annotated[float, Parameter(validator=check_minutes)]
 Days = Annotated[int, Parameter(validator=check_days)]
 Size = Annotated[str | None, Parameter(validator=check_size)]
 PageLimit = Annotated[int, Parameter(validator=check_limit)]

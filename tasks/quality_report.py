@@ -1,0 +1,66 @@
+"""What the checks found, for programs, for Prefect's automations and for people."""
+
+from typing import Any
+from uuid import UUID
+
+from agentruns.models.values import Record
+from storage.quality import CheckResult
+from tasks.markdown import plain, table
+
+
+class QualityReport(Record):
+    """One run of the checks."""
+
+    run_id: UUID
+    passed: bool
+    """Whether no check of the severity `error` found anything, and all could be asked."""
+    snapshot_id: UUID
+    objects: int
+    size_bytes: int
+    checks: tuple[CheckResult, ...]
+    report: str | None = None
+    """Where the page about this run lies."""
+
+    @property
+    def found(self) -> list[CheckResult]:
+        """The checks that did not pass, the worst first."""
+        order = ("error", "warning", "info")
+        return sorted(
+            (check for check in self.checks if not check.passed),
+            key=lambda check: (order.index(check.severity), check.name),
+        )
+
+
+def as_event(report: QualityReport) -> dict[str, Any]:
+    """What an automation is told of a run that did not pass."""
+    found = [
+        {"name": check.name, "severity": check.severity.value, "bad_rows": check.bad_rows}
+        for check in report.found
+    ]
+    return {"run_id": str(report.run_id), "found": found}
+
+
+def as_markdown(report: QualityReport) -> str:
+    """The page that people open in Prefect to see whether the data can be trusted."""
+    verdict = "The data passed." if report.passed else "**The data did not pass.**"
+    parts = [
+        f"{verdict} {len(report.checks)} checks, {len(report.found)} of them found something; "
+        f"{report.objects} objects compared."
+    ]
+    if report.found:
+        rows = [_row(check) for check in report.found]
+        parts.append(table(("check", "severity", "bad rows", "what it means", "such as"), rows))
+    good = ", ".join(plain(check.name) for check in report.checks if check.passed)
+    return "\n\n".join([*parts, f"Passed: {good}."]) + "\n"
+
+
+def _row(check: CheckResult) -> tuple[object, ...]:
+    bad = "?" if check.bad_rows is None else check.bad_rows
+    said = f"could not be asked: {check.fault}" if check.fault else check.message
+    return plain(check.name), check.severity.value, bad, plain(said), plain(first_of(check))
+
+
+def first_of(check: CheckResult) -> str:
+    """The first of the bad rows, in one line."""
+    row = check.sample[0] if check.sample else {}
+    return ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
