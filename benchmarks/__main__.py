@@ -20,6 +20,7 @@ NAMES = (
     "metadata_query",
     "evaluation_pass",
     "migration",
+    "quality",
 )
 
 
