@@ -2,6 +2,6 @@
 -- table: current_objects
 -- severity: error
 -- message: The object has no row, so nobody sees it.
-SELECT agent_id, bucket, object_path, found AS size_bytes
+SELECT agent, bucket, object_path, found AS size_bytes
 FROM current_differences
 WHERE kind = 'orphan'

@@ -95,9 +95,9 @@ WHERE snapshot_id = :snapshot_id;
 -- Where rows and objects differ. Rows that came after the beginning are not compared, nor objects
 -- that were put shortly before it and have no row yet: they are on their way.
 INSERT INTO object_differences (
-    snapshot_id, kind, bucket, object_path, file_id, agent_id, expected, found
+    snapshot_id, kind, bucket, object_path, file_id, agent, expected, found
 )
-SELECT :snapshot_id, kind, bucket, object_path, file_id, agent_id, expected, found
+SELECT :snapshot_id, kind, bucket, object_path, file_id, agent, expected, found
 FROM (
     SELECT
         CASE
@@ -119,7 +119,7 @@ FROM (
         coalesce(file.bucket, object.bucket) AS bucket,
         coalesce(file.object_path, object.object_path) AS object_path,
         file.id AS file_id,
-        coalesce(file.agent_id, split_part(object.object_path, '/', 1)) AS agent_id,
+        coalesce(file.agent_id, split_part(object.object_path, '/', 1)) AS agent,
         CASE
             WHEN file.size_bytes = object.size_bytes THEN file.etag ELSE file.size_bytes::text
         END AS expected,
@@ -178,7 +178,7 @@ WHERE there.snapshot_id = :snapshot_id
 -- name: find_strange_orphans!
 -- An object without a row that lies under another agent than that of the task in its name.
 UPDATE object_differences AS orphan
-SET kind = 'agent differs', expected = tasks.agent_id, found = orphan.agent_id
+SET kind = 'agent differs', expected = tasks.agent_id, found = orphan.agent
 FROM tasks
 WHERE orphan.snapshot_id = :snapshot_id
     AND orphan.kind = 'orphan'
@@ -187,7 +187,7 @@ WHERE orphan.snapshot_id = :snapshot_id
         WHEN split_part(orphan.object_path, '/', 2) <> 'no-task'
             THEN split_part(orphan.object_path, '/', 2)::uuid
     END
-    AND tasks.agent_id <> orphan.agent_id;
+    AND tasks.agent_id <> orphan.agent;
 
 -- name: forget_deleted_objects!
 -- What was deleted for good between the listing and the comparison, or is being deleted, is no
@@ -199,7 +199,7 @@ WHERE difference.snapshot_id = :snapshot_id
         split_part(difference.object_path, '/', 2) IN (
             SELECT task_id::text FROM deleted_tasks
         )
-        OR difference.agent_id IN (
+        OR difference.agent IN (
             SELECT agent_id FROM deletions WHERE task_id IS NULL AND readmitted_at IS NULL
         )
     );

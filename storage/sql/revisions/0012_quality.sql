@@ -61,7 +61,8 @@ CREATE TABLE object_differences (
     object_path text NOT NULL,
     -- NULL where there is no row.
     file_id uuid,
-    agent_id text,
+    -- Not `agent_id`: the search after a deletion takes that for a record of the agent's.
+    agent text,
     expected text,
     found text
 );
@@ -138,7 +139,7 @@ FROM object_inventory
 WHERE snapshot_id = (SELECT id FROM newest_inventory);
 
 CREATE VIEW current_differences WITH (security_invoker = true) AS
-SELECT kind, bucket, object_path, file_id, agent_id, expected, found
+SELECT kind, bucket, object_path, file_id, agent, expected, found
 FROM object_differences
 WHERE snapshot_id = (SELECT id FROM newest_inventory);
 
