@@ -4,7 +4,8 @@ StorageError
 ├── StoreUnavailable   trying again may work
 │   └── NotLetInYet    one agent has no key before all stores are there
 ├── AccessDenied       a person has to change a right or a password
-│   └── AgentDeleted   the agent was deleted for good, and its records are refused for good
+│   ├── AgentDeleted   the agent was deleted for good, and its records are refused for good
+│   └── AnotherEnvironment  these credentials are not meant for this store
 ├── RecordRejected     the record itself is refused, for good
 ├── RecordNotFound     there is no such record
 ├── SchemaMismatch     the database and this code are of different versions
@@ -35,6 +36,10 @@ class AccessDenied(StorageError):
 
 class AgentDeleted(AccessDenied):
     """The agent was deleted for good: no store takes what it recorded before."""
+
+
+class AnotherEnvironment(AccessDenied):
+    """A store says that it belongs to another environment or installation than our credentials."""
 
 
 class RecordRejected(StorageError):

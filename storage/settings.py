@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -57,6 +58,7 @@ def _parsed(value: Any) -> Any:
     return value
 
 
+Environment = Literal["dev", "staging", "prod"]
 MongoUrl = Annotated[SecretStr, _url_like(_MONGODB, "mongodb://user:password@host:27017")]
 PostgresUrl = Annotated[
     SecretStr, _url_like(_POSTGRES, "postgresql://user:password@host:5432/database")
@@ -100,7 +102,10 @@ class Settings(SourceSettings):
     minio_public_secure: bool | None = None
     """Whether browsers reach it by https; as `minio_secure` when not set."""
     agent_id: AgentId | None = None
-    agentruns_environment: Literal["dev", "staging", "prod"] = "dev"
+    agentruns_environment: Environment = "dev"
+    """Stores that are marked as another one's are not opened."""
+    agentruns_installation: UUID | None = None
+    """The stores that an agent's key was made for; its env file says so."""
     agentruns_provision: bool | None = None
     """Whether an agent is let in by its first record; in `dev` only when not set."""
 

@@ -11,6 +11,7 @@ from storage.access.keys import is_an_agents
 from storage.acts import Act, What
 from storage.closing import Closable
 from storage.errors import StorageError
+from storage.marker import guard_of
 from storage.minio import MinIOAdapter
 from storage.mongo import MongoAdapter
 from storage.postgres.adapter import PostgresAdapter
@@ -39,7 +40,8 @@ class Stores(Closable):
     @cached_property
     def postgres(self) -> PostgresAdapter:
         """Tasks, progress, verdicts, metadata of files."""
-        return PostgresAdapter(self.settings.required("postgres_url"))
+        url = self.settings.required("postgres_url")
+        return PostgresAdapter(url, guard=guard_of(self.settings))
 
     @cached_property
     def mongo(self) -> MongoAdapter:

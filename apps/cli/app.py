@@ -11,6 +11,7 @@ from apps.cli import (
     deleting,
     delivering,
     deploying,
+    environments,
     evaluating,
     migrating,
     migration_manifest,
@@ -93,6 +94,12 @@ audit.command(auditing.list_entries, name="list")
 audit.command(auditing.prune)
 audit.command(auditing.keep)
 
+environment = App(
+    name="environment", help="See which environment the stores belong to.", group=OPERATING
+)
+environment.command(environments.show)
+environment.command(environments.set_environment, name="set")
+
 check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
 check.command(checking.health)
 check.command(checking.quality)
@@ -104,6 +111,7 @@ app.command(check)
 app.command(access)
 app.command(migrate)
 app.command(audit)
+app.command(environment)
 app.command(delivering.deliver, group=OPERATING)
 app.command(spool)
 app.command(deploying.deploy, group=OPERATING)

@@ -93,9 +93,11 @@ def keep(days: Days, /, *, terminal: GivenTerminal) -> Answer:
     """
     # Late: the stores bring their drivers.
     from storage.access import keep_for
+    from storage.marker import guard_of
     from storage.settings import load_settings
 
-    keep_for(load_settings().required("postgres_owner_url"), days)
+    settings = load_settings()
+    keep_for(settings.required("postgres_owner_url"), days, guard_of(settings))
     return Answer({"days": days}, f"Entries of the audit log are kept for {days} days from now on.")
 
 
@@ -138,6 +140,8 @@ def _removed(removed: int, over: "EntriesOver") -> str:
 def _log() -> "AuditLog":
     # Late: the stores bring their drivers.
     from storage.access import AuditLog
+    from storage.marker import guard_of
     from storage.settings import load_settings
 
-    return AuditLog(load_settings().required("postgres_url"))
+    settings = load_settings()
+    return AuditLog(settings.required("postgres_url"), guard_of(settings))

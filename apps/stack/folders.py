@@ -67,6 +67,11 @@ class Folders:
         return self.all / "ports.json"
 
     @property
+    def environment_name(self) -> Path:
+        """Which environment the stores of this home belong to, as they say themselves."""
+        return self.all / "environment"
+
+    @property
     def lock(self) -> Path:
         """Held while servers are being started, stopped or deleted."""
         return self.all / "lock"
@@ -112,7 +117,7 @@ class Folders:
             file.unlink(missing_ok=True)
         for folder in (self.data, self.logs, self.socket.parent):
             shutil.rmtree(folder)
-        for file in (self.credentials, self.ports, self.configuration):
+        for file in (self.credentials, self.ports, self.configuration, self.environment_name):
             file.unlink(missing_ok=True)
 
     def _make_home(self) -> None:

@@ -1,6 +1,7 @@
 """Making the stores ready for records, and telling others how to reach them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from apps.stack.files import write_private
 from apps.stack.servers.minio import MinioServer
@@ -22,6 +23,7 @@ def environment_of(site: Site) -> dict[str, str]:
         "MINIO_SIGNING_ACCESS_KEY": site.credentials.minio_frontend_access_key,
         "MINIO_SIGNING_SECRET_KEY": site.credentials.minio_frontend_secret_key,
         **client_environment(site),
+        **_which(site),
     }
 
 
@@ -30,6 +32,7 @@ def evaluator_environment(site: Site) -> dict[str, str]:
     return {
         "MONGODB_URL": MongoServer(site).evaluator_url,
         "POSTGRES_URL": PostgresServer(site).url_of("evaluator"),
+        **_which(site),
     }
 
 
@@ -42,6 +45,7 @@ def frontend_environment(site: Site) -> dict[str, str]:
     return {
         "POSTGRES_URL": PostgresServer(site).url_of("frontend"),
         **_minio(site, access_key, secret_key),
+        **_which(site),
     }
 
 
@@ -55,21 +59,31 @@ ENVIRONMENTS: Mapping[str, Callable[[Site], dict[str, str]]] = {
 
 def publish(site: Site) -> None:
     """Leave an env file (0600) for each component."""
+    write_private(site.folders.environment_name, f"{site.environment}\n")
     for component, environment in ENVIRONMENTS.items():
         write_private(site.folders.environment_of(component), _as_text(environment(site)))
 
 
-def open_stores(site: Site) -> None:
-    """Bring PostgreSQL's schema and everybody's passwords up to date, create MinIO's buckets."""
+def open_stores(site: Site, wanted: str | None = None) -> Site:
+    """Bring schema, passwords, buckets and markers up to date; gives the site as it is then.
+
+    Raises:
+        AnotherEnvironment: when the stores belong to another environment than the wanted one.
+    """
+    from storage.access.installation import Installation  # noqa: PLC0415 - a slow import
     from storage.access.minio import MinioAccess  # noqa: PLC0415 - a slow import
     from storage.access.mongo import MongoAccess  # noqa: PLC0415 - a slow import
     from storage.access.postgres import set_passwords  # noqa: PLC0415 - a slow import
+    from storage.marker import guard_of  # noqa: PLC0415 - a slow import
     from storage.minio import make_buckets  # noqa: PLC0415 - a slow import
     from storage.postgres.schema import migrate  # noqa: PLC0415 - a slow import
 
+    known = Installation(settings_from(environment_of(site)), as_owner=True).known()
+    site = replace(site, environment=wanted or (known.environment if known else site.environment))
     postgres, settings = PostgresServer(site), settings_from(environment_of(site))
-    migrate(postgres.owner_url)
+    migrate(postgres.owner_url, guard_of(settings))
     set_passwords(postgres.owner_url, postgres.passwords)
+    Installation(settings).claim()
     make_buckets(settings)
     credentials = site.credentials
     with MongoAccess(MongoServer(site).url) as mongo:
@@ -77,6 +91,11 @@ def open_stores(site: Site) -> None:
     MinioAccess(settings).ensure_frontend(
         credentials.minio_frontend_access_key, credentials.minio_frontend_secret_key
     )
+    return site
+
+
+def _which(site: Site) -> dict[str, str]:
+    return {"AGENTRUNS_ENVIRONMENT": site.environment}
 
 
 def _minio(site: Site, access_key: str, secret_key: str) -> dict[str, str]:

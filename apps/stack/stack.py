@@ -1,7 +1,9 @@
 """Real servers on this machine, without containers."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from apps.stack.credentials import kept_credentials, read_credentials
@@ -54,16 +56,25 @@ class Stack:
     def up(self, *, prefect: bool = True) -> StackStatus:
         """Start what does not run; harmless and quick when everything runs.
 
+        The stores belong to AGENTRUNS_ENVIRONMENT from their first start on, `dev` by default.
+
         Raises:
             StackError: when a server cannot be started; the message says why and what to do.
+            AnotherEnvironment: when AGENTRUNS_ENVIRONMENT names another one than they belong to.
         """
         with self._changing():
             site = self._site()
             with self._undone_if_interrupted():
                 self._start([kind(site) for kind in self._wanted(prefect=prefect)])
-            open_stores(site)
+            site = open_stores(site, os.environ.get("AGENTRUNS_ENVIRONMENT"))
             publish(site)
             return self._status(site, PATIENT_SECONDS)
+
+    def renamed(self, environment: str) -> None:
+        """Tell those who use the servers that the stores belong to another environment now."""
+        with self._changing():
+            if site := self._known_site():
+                publish(replace(site, environment=environment))
 
     def down(self) -> list[str]:
         """Stop every server, gently where possible; gives the names of those that ran."""
@@ -180,14 +191,18 @@ class Stack:
     def _site(self) -> Site:
         ports = kept_ports(self._folders.ports, [kind.name for kind in SERVERS if kind.listens])
         credentials = kept_credentials(self._folders.credentials)
-        return Site(self._folders, ports, credentials, self._say)
+        return Site(self._folders, ports, credentials, self._say, self._environment())
 
     def _known_site(self) -> Site | None:
         ports = read_ports(self._folders.ports)
         credentials = read_credentials(self._folders.credentials)
         if ports is None or credentials is None:
             return None
-        return Site(self._folders, ports, credentials, self._say)
+        return Site(self._folders, ports, credentials, self._say, self._environment())
+
+    def _environment(self) -> str:
+        file = self._folders.environment_name
+        return file.read_text().strip() if file.exists() else "dev"
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from threading import Lock
 
 from storage.access.credentials import credentials_file, write_credentials
+from storage.access.kept_keys import refuse_foreign
 from storage.access.keys import is_an_agents
 from storage.access.provisioning import Provisioning
 from storage.errors import (
@@ -26,13 +27,16 @@ def settings_of(agent_id: str) -> Settings:
     has an agent's, else a new one where agents are let in by their first record.
 
     Raises:
-        AccessDenied: when there is none; the message says what to do.
+        AccessDenied: when there is none, or this machine's is for other stores than this process
+            was given; the message says what to do.
         AgentDeleted: when the agent was deleted for good.
         NotLetInYet: when a store is away that has to know a new key.
     """
     file = credentials_file(agent_id)
     if file.exists():
-        return settings_in(file)
+        key = settings_in(file)
+        refuse_foreign(agent_id, key)
+        return key
     own = load_settings()
     if is_an_agents(own.required("postgres_url")):
         return own

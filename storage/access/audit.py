@@ -1,5 +1,7 @@
 """The audit log: read page by page, and pruned when the term that its owner set is over."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,9 +10,12 @@ from psycopg.rows import class_row
 
 from agentruns.models import Page, utcnow
 from storage.access.agents import AuditEntry, EntriesOver
+from storage.marker import Guard
 from storage.paging import Position, checked_limit, read_cursor
+from storage.postgres.connection import PgConnection
 from storage.postgres.deadline import connect
 from storage.postgres.errors import translated
+from storage.postgres.marking import NAME, marker_of
 from storage.postgres.queries import query
 
 #: What one statement removes; a second of work.
@@ -20,10 +25,14 @@ _SECONDS = 60.0
 
 
 class AuditLog:
-    """What was done, by whom and from where, as PostgreSQL noted it; for the operator to read."""
+    """What was done, by whom and from where, as PostgreSQL noted it; for the operator to read.
 
-    def __init__(self, operator_url: str) -> None:
+    With a guard, it is another environment's log that is neither read nor pruned.
+    """
+
+    def __init__(self, operator_url: str, guard: Guard | None = None) -> None:
         self._url = operator_url
+        self._guard = guard
 
     def page(  # noqa: PLR0913 - one argument a filter
         self,
@@ -49,7 +58,7 @@ class AuditLog:
 
     def over(self, now: datetime | None = None) -> EntriesOver:
         """How long entries are kept, and how many are older."""
-        with translated(), connect(self._url, _SECONDS) as connection:
+        with self._connected() as connection:
             ((days,),) = connection.execute(query("audit_term")).fetchall()
             told = {"days": days, "now": now or utcnow()}
             ((entries, oldest),) = connection.execute(query("audit_over"), told).fetchall()
@@ -63,28 +72,38 @@ class AuditLog:
         return removed
 
     def _pruned(self) -> int:
-        with translated(), connect(self._url, _SECONDS) as connection:
+        with self._connected() as connection:
             rows = connection.execute(query("prune_audit"), {"rows": BATCH_SIZE}).fetchall()
             return int(rows[0][0])
 
     def _entries(self, told: dict[str, Any]) -> list[AuditEntry]:
         with (
-            translated(),
-            connect(self._url, _SECONDS) as connection,
+            self._connected() as connection,
             connection.cursor(row_factory=class_row(AuditEntry)) as cursor,
         ):
             return cursor.execute(query("audit_page"), told).fetchall()
 
+    def _connected(self) -> AbstractContextManager[PgConnection]:
+        return _connected(self._url, self._guard)
 
-def keep_for(owner_url: str, days: int) -> None:
+
+def keep_for(owner_url: str, days: int, guard: Guard | None = None) -> None:
     """Have entries of the audit log kept for so many days; the URL is the owner's.
 
     Raises:
         AccessDenied: when it is not.
         RecordRejected: for less than a day or more than a century.
     """
-    with translated(), connect(owner_url, _SECONDS) as connection:
+    with _connected(owner_url, guard) as connection:
         connection.execute(query("keep_audit"), {"days": days})
+
+
+@contextmanager
+def _connected(url: str, guard: Guard | None) -> Iterator[PgConnection]:
+    with translated(), connect(url, _SECONDS) as connection:
+        if guard:
+            guard.check(NAME, marker_of(connection))
+        yield connection
 
 
 def _cursor(entry: AuditEntry) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from uuid import UUID
+
+from dotenv import dotenv_values
 
 from agentruns.home import home
 from agentruns.spool.disk import make_folder, write_text
@@ -24,8 +27,13 @@ def credentials_file(agent_id: str, folder: Path | None = None) -> Path:
     return (folder or home() / "agents") / f"{checked_agent_id(agent_id)}.env"
 
 
-def environment_of(key: AgentKey, settings: Settings) -> dict[str, str]:
-    """The stores of these settings as the agent reaches them, with this key, by setting."""
+def environment_of(
+    key: AgentKey, settings: Settings, installation: UUID | None = None
+) -> dict[str, str]:
+    """The stores of these settings as the agent reaches them, with this key, by setting.
+
+    With the installation that they are, the key opens no other stores.
+    """
     secret = key.secret.get_secret_value()
     trusted = {"MINIO_CA_FILE": str(settings.minio_ca_file)} if settings.minio_ca_file else {}
     mongodb = Clusters(settings).url(key.agent_id)
@@ -40,8 +48,20 @@ def environment_of(key: AgentKey, settings: Settings) -> dict[str, str]:
         "MINIO_SECURE": str(settings.minio_secure).lower(),
         "MINIO_REGION": settings.minio_region,
         "AGENTRUNS_ENVIRONMENT": settings.agentruns_environment,
+        **({"AGENTRUNS_INSTALLATION": str(installation)} if installation else {}),
         **trusted,
     }
+
+
+def rename_kept(installation: UUID, environment: str, folder: Path | None = None) -> list[str]:
+    """Let the keys of an installation that are kept here follow it into another environment."""
+    renamed = []
+    for file in sorted((folder or home() / "agents").glob("*.env")):
+        told = {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+        if told.get("AGENTRUNS_INSTALLATION") == str(installation):
+            write_credentials(file, told | {"AGENTRUNS_ENVIRONMENT": environment})
+            renamed.append(file.stem)
+    return renamed
 
 
 def write_credentials(path: Path, environment: Mapping[str, str]) -> None:

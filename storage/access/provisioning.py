@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from agentruns.models import Page, utcnow
 from storage.access.agents import Agent, KeyState
 from storage.access.credentials import environment_of
+from storage.access.installation import Installation
 from storage.access.keys import AgentKey, new_key
 from storage.access.minio import MinioAccess
 from storage.access.mongo import MongoAccess
@@ -15,11 +17,15 @@ from storage.access.postgres import DroppedRoles, PostgresAccess
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
 from storage.errors import AccessDenied, AgentDeleted, RecordRejected, StorageError
+from storage.marker import guard_of
 from storage.mongo.clusters import Clusters
+from storage.postgres.marking import MarkedPostgres
 from storage.settings import Settings, load_settings
 
 #: Puts a key where its agent finds it; what it raises leaves the key to the next try.
 Keep = Callable[[AgentKey], Any]
+
+_SECONDS = 15.0
 
 
 class Provisioning(Closable):
@@ -31,6 +37,8 @@ class Provisioning(Closable):
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or load_settings()
+        self._access: PostgresAccess | None = None
+        self._installation: UUID | None = None
 
     def add(
         self,
@@ -49,7 +57,7 @@ class Provisioning(Closable):
             AccessDenied: when the agent was disabled, before or meanwhile.
             AgentDeleted: when it was deleted, and nobody said `anew`.
         """
-        with self._postgres.turn(checked_agent_id(agent_id)):
+        with self._marked.turn(checked_agent_id(agent_id)):
             self._refuse_deleted(agent_id, anew=anew)
             return self._added(agent_id, append_only, keep)
 
@@ -78,7 +86,7 @@ class Provisioning(Closable):
         Raises:
             RecordNotFound: when there is no such agent.
         """
-        with self._postgres.turn(checked_agent_id(agent_id)):
+        with self._marked.turn(checked_agent_id(agent_id)):
             self._refuse_deleted(agent_id)
             known = self._postgres.agent(agent_id)
             key = self._granted(agent_id, known, keep, append_only=known.append_only)
@@ -156,7 +164,7 @@ class Provisioning(Closable):
 
     def environment_of(self, key: AgentKey) -> dict[str, str]:
         """What a process sets to be this agent."""
-        return environment_of(key, self._settings)
+        return environment_of(key, self._settings, self._installation)
 
     def close(self) -> None:
         """Nothing stays open between two calls."""
@@ -241,9 +249,22 @@ class Provisioning(Closable):
     def _cluster_of(self, agent_id: str) -> str:
         return Clusters(self._settings).url(agent_id)
 
-    @cached_property
+    @property
+    def _marked(self) -> PostgresAccess:
+        """PostgreSQL, once the stores are marked as one installation: keys remember which."""
+        if self._installation is None:
+            self._installation = Installation(self._settings).claim().marker.installation
+        return self._postgres
+
+    @property
     def _postgres(self) -> PostgresAccess:
-        return PostgresAccess(self._settings.required("postgres_url"))
+        """PostgreSQL, once it has said that it belongs to our environment."""
+        url = self._settings.required("postgres_url")
+        if self._access is None:
+            marker = MarkedPostgres(url, _SECONDS).read()
+            guard_of(self._settings).check("PostgreSQL", marker)
+            self._access = PostgresAccess(url)
+        return self._access
 
     @cached_property
     def _minio(self) -> MinioAccess:

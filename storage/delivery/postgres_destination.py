@@ -6,6 +6,7 @@ from storage.delivery.adapters import AgentAdapters
 from storage.delivery.destination import Destination
 from storage.delivery.state import DeliveryState
 from storage.errors import AccessDenied
+from storage.marker import guard_of
 from storage.postgres import bulk
 from storage.postgres.adapter import PostgresAdapter
 from storage.postgres.queries import query
@@ -44,4 +45,5 @@ class PostgresDestination(Destination):
 
 
 def _postgres(settings: Settings) -> PostgresAdapter:
-    return PostgresAdapter(settings.required("postgres_url"), seconds=SECONDS)
+    url = settings.required("postgres_url")
+    return PostgresAdapter(url, seconds=SECONDS, guard=guard_of(settings))

@@ -17,10 +17,12 @@ from storage.arguments import checked_agent_id, checked_path
 from storage.closing import Closable
 from storage.errors import StorageError
 from storage.health import timed_health
+from storage.marker import guard_of
 from storage.minio.clients import client, signer
 from storage.minio.content import Content
 from storage.minio.describing import described
 from storage.minio.errors import certain_etag, translated
+from storage.minio.marking import marker_of
 from storage.minio.objects import (
     ObjectDetails,
     ObjectInfo,
@@ -67,6 +69,7 @@ class MinIOAdapter(Closable):
         self._registry = postgres_adapter
         self._auditor = auditor
         self._address = self._settings.required("minio_endpoint")
+        self._is_compared = False
 
     def upload_screenshot(
         self,
@@ -223,10 +226,22 @@ class MinIOAdapter(Closable):
 
     def close(self) -> None:
         """Close every connection; the next use opens them again."""
-        self.__dict__.pop("_client", None)
+        self.__dict__.pop("_opened", None)
+        self._is_compared = False
+
+    @property
+    def _client(self) -> Minio:
+        """The client, once the store has said that it belongs to our environment."""
+        opened = self._opened
+        if not self._is_compared:
+            with self._translated():
+                marker = marker_of(opened, self._address)
+            guard_of(self._settings).check(f"MinIO at {self._address}", marker)
+            self._is_compared = True
+        return opened
 
     @cached_property
-    def _client(self) -> Minio:
+    def _opened(self) -> Minio:
         return client(self._settings)
 
     @cached_property

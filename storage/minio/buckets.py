@@ -16,10 +16,11 @@ def make_buckets(settings: Settings) -> None:
     connected = client(settings)
     with translated(settings.required("minio_endpoint")):
         for bucket in Bucket:
-            _make(connected, bucket.value)
+            make_bucket(connected, bucket.value)
 
 
-def _make(connected: Minio, bucket: str) -> None:
+def make_bucket(connected: Minio, bucket: str) -> None:
+    """Make one bucket unless it is there."""
     try:
         connected.make_bucket(bucket)
     except S3Error as error:

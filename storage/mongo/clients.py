@@ -1,7 +1,7 @@
 """Connections to MongoDB clusters: opened when needed, a bounded number of them, closed in turn."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -16,12 +16,16 @@ REPLY_MS = 10_000
 #: A server that is away is given up sooner; the driver's own default is 30 s.
 AWAY_MS = 3000
 
+#: Looks at a client that was opened, before anybody works with it, and raises what is against it.
+Check = Callable[[MongoClient[Document], str], None]
+
 
 @dataclass(slots=True)
 class _Kept:
     client: MongoClient[Document]
     users: int = 0
     dropped: bool = False
+    checked: bool = False
 
     def close_when_unused(self) -> None:
         if self.dropped and not self.users:
@@ -31,8 +35,9 @@ class _Kept:
 class Clients:
     """Clients by URL; the least recently used goes, once nobody works with it any more."""
 
-    def __init__(self, limit: int = 8) -> None:
+    def __init__(self, limit: int = 8, check: Check | None = None) -> None:
         self._limit = limit
+        self._check = check
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()
 
@@ -45,6 +50,9 @@ class Clients:
         with translated(address(url)):
             kept = self._take(url)
             try:
+                if self._check and not kept.checked:
+                    self._check(kept.client, url)
+                    kept.checked = True
                 yield kept.client
             finally:
                 self._give_back(kept)

@@ -13,9 +13,11 @@ from pymongo.database import Database
 
 from storage.arguments import checked_agent_id
 from storage.errors import SettingsError
-from storage.mongo.clients import Clients
+from storage.marker import guard_of
+from storage.mongo.clients import Clients, address
 from storage.mongo.documents import Document
 from storage.mongo.indexes import ensure_indexes
+from storage.mongo.marking import marker_of
 from storage.settings import Settings
 
 PREFIX = "agent_"
@@ -32,7 +34,8 @@ class Clusters:
     def __init__(self, settings: Settings) -> None:
         self._default = settings.mongodb_url
         self._patterns = settings.mongodb_clusters
-        self._clients = Clients()
+        self._guard = guard_of(settings)
+        self._clients = Clients(check=self._compare)
         self._indexed: OrderedDict[str, float] = OrderedDict()
 
     def url(self, agent_id: str) -> str:
@@ -78,6 +81,9 @@ class Clusters:
     def close(self) -> None:
         """Close every connection; the next use opens them again."""
         self._clients.close()
+
+    def _compare(self, client: MongoClient[Document], url: str) -> None:
+        self._guard.check(f"MongoDB at {address(url)}", marker_of(client, url))
 
     def _remember(self, agent_id: str) -> None:
         self._indexed[agent_id] = time.monotonic()

@@ -28,14 +28,14 @@ def probe(clusters: Clusters, agent_id: str | None = None) -> str:
 
 def _agents_own(clusters: Clusters, agent_id: str) -> str:
     url = clusters.url(agent_id)
-    with clusters.client(url) as client, pymongo.timeout(_SECONDS):
+    with pymongo.timeout(_SECONDS), clusters.client(url) as client:
         # The version is told to anybody; this only to a key that has not been taken back.
         client[PREFIX + agent_id][LOGS].find_one({}, {"_id": 1})
         return _said(client, url)
 
 
 def _version(clusters: Clusters, url: str) -> str:
-    with clusters.client(url) as client, pymongo.timeout(_SECONDS):
+    with pymongo.timeout(_SECONDS), clusters.client(url) as client:
         # The same for the operator and the evaluator: both may list databases.
         client.admin.command("listDatabases", nameOnly=True)
         return _said(client, url)

@@ -23,6 +23,7 @@ from storage.acts import Act, What
 from storage.closing import Closable
 from storage.errors import RecordNotFound, RecordRejected
 from storage.health import timed_health
+from storage.marker import Guard, guard_of
 from storage.postgres.bulk import store_rows
 from storage.postgres.connection import Database, PgConnection
 from storage.postgres.filters import checked
@@ -53,11 +54,17 @@ _PROBE_SECONDS = 2.0
 class PostgresAdapter(Closable):
     """What PostgreSQL keeps; opened on first use, to be closed or used as a context manager.
 
-    Every call raises `StoreUnavailable` when the server is away or silent for `seconds`.
+    Every call raises `StoreUnavailable` when the server is away or silent for `seconds`. A URL is
+    taken to be of the environment of this process, unless a guard says whom it is for.
     """
 
-    def __init__(self, url: str | None = None, *, seconds: float = _SECONDS) -> None:
-        self._database = Database(url or load_settings().required("postgres_url"), seconds)
+    def __init__(
+        self, url: str | None = None, *, seconds: float = _SECONDS, guard: Guard | None = None
+    ) -> None:
+        if url is None or guard is None:
+            own = load_settings()
+            url, guard = url or own.required("postgres_url"), guard or guard_of(own)
+        self._database = Database(url, seconds, guard)
 
     def get_tasks(
         self,

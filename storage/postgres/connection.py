@@ -11,9 +11,11 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import JsonbBinaryDumper, JsonbDumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from storage.marker import Guard
 from storage.postgres.address import parameters
 from storage.postgres.deadline import DeadlineConnection, connect
 from storage.postgres.errors import translated
+from storage.postgres.marking import NAME, marker_of
 from storage.postgres.revisions import current_revision, refuse_mismatch
 
 PgConnection = DeadlineConnection[TupleRow]
@@ -29,8 +31,9 @@ _SECONDS_TO_CHECK_ONE = 2.0
 class Database:
     """One PostgreSQL database; nothing is opened before it is used."""
 
-    def __init__(self, url: str, seconds: float) -> None:
+    def __init__(self, url: str, seconds: float, guard: Guard) -> None:
         self._url = url
+        self._guard = guard
         self._seconds = seconds
         self._pool: ConnectionPool[PgConnection] | None = None
         self._opening = Lock()
@@ -59,9 +62,14 @@ class Database:
             yield connection
 
     def probe(self, seconds: float) -> str:
-        """The server's version, asked on a connection of its own."""
+        """The server's version, asked on a connection of its own.
+
+        Raises:
+            StorageError: also when it has another schema, or belongs to another environment.
+        """
         with translated(), connect(self._url, seconds) as connection:
             refuse_mismatch(current_revision(connection))
+            self._guard.check(NAME, marker_of(connection))
             return f"PostgreSQL {connection.info.server_version // 10_000} answers."
 
     def close(self) -> None:

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from storage.marker import Guard
 from storage.postgres.deadline import connect
 from storage.postgres.errors import translated
+from storage.postgres.marking import NAME, MarkedPostgres
 from storage.postgres.revisions import (
     REVISIONS,
     SQL,
@@ -27,14 +29,17 @@ _SECONDS = 3600.0
 _CHECK_SECONDS = 10.0
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, guard: Guard | None = None) -> None:
     """Bring the database to the newest revision; harmless when it is there, or when two try.
 
     The URL is the owner's: nobody else may change tables, and make roles.
 
     Raises:
         SchemaMismatch: when the database is newer than this code.
+        AnotherEnvironment: when it belongs to others than the guard says.
     """
+    if guard:
+        guard.check(NAME, MarkedPostgres(url, _CHECK_SECONDS).read())
     with _transaction(url) as connection:
         # Released with the transaction, so that the second of two finds the work done.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

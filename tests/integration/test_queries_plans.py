@@ -232,6 +232,10 @@ CASES = {
     ],
     "audit_term": [{}],
     "audit_over": [{"now": datetime(2027, 2, 20, tzinfo=UTC), "days": 400}],
+    "has_environment": [{}],
+    "environment": [{}],
+    "mark_environment": [{"installation": TASK, "environment": "dev"}],
+    "rename_environment": [{"environment": "dev"}],
 }
 #: The ids that `FILL` gives to a migration and to one of its items.
 MIGRATION = {"migration_id": UUID(hashlib.md5(b"migration7", usedforsecurity=False).hexdigest())}
@@ -399,7 +403,7 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
 OTHERS = {
     *("insert_evaluation", "merge_evaluations", "store_verdicts", "store_new_verdicts"),
     *("open_pass", "count_batch", "close_pass", "hold_the_pass", "roles_to_drop"),
-    *("audit_page", "audit_term", "audit_over"),
+    *("audit_page", "audit_term", "audit_over", "mark_environment", "rename_environment"),
     *MIGRATING,
     *DELETING,
     *CHECKING,

@@ -168,7 +168,7 @@ def test_the_environment_has_what_the_stores_and_prefect_need(stack):
     assert set(environment) == {
         "MONGODB_URL", "POSTGRES_URL", "POSTGRES_OWNER_URL", "MINIO_ENDPOINT", "MINIO_ACCESS_KEY",
         "MINIO_SECRET_KEY", "MINIO_SECURE", "MINIO_SIGNING_ACCESS_KEY", "MINIO_SIGNING_SECRET_KEY",
-        "PREFECT_API_URL", "PREFECT_API_AUTH_STRING",
+        "PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "AGENTRUNS_ENVIRONMENT",
     }  # fmt: skip
 
 
@@ -177,9 +177,10 @@ def test_each_component_has_credentials_of_its_own_and_none_that_it_may_not_have
         stack.environment(component) for component in ("operator", "evaluator", "frontend")
     )
 
-    assert set(evaluator) == {"MONGODB_URL", "POSTGRES_URL"}
+    assert set(evaluator) == {"MONGODB_URL", "POSTGRES_URL", "AGENTRUNS_ENVIRONMENT"}
     assert set(frontend) == {
         "POSTGRES_URL", "MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SECURE",
+        "AGENTRUNS_ENVIRONMENT",
     }  # fmt: skip
     assert len({each["POSTGRES_URL"] for each in (operator, evaluator, frontend)}) == 3
     assert operator["MINIO_ACCESS_KEY"] != frontend["MINIO_ACCESS_KEY"]
@@ -192,7 +193,8 @@ def test_two_homes_run_side_by_side(stack, short_folder):
     try:
         everything = dict.fromkeys(STORES, "running").items()
         assert states(stack).items() >= everything <= states(other).items()
-        assert not set(stack.environment().values()) & set(other.environment().values()) - {"false"}
+        alike = set(stack.environment().values()) & set(other.environment().values())
+        assert alike == {"false", "dev"}
         other.down()
         assert stack.status()["ready"]
     finally:

@@ -259,11 +259,14 @@ def test_the_operator_has_it(server: Server, agent_id: str, power: str) -> None:
     assert POWERS[power](server.admin, f"agent_{agent_id}", "")
 
 
-def test_an_agent_sees_no_database_and_no_user_but_its_own(server: Server, agent_id: str) -> None:
+def test_an_agent_sees_no_agent_s_database_and_no_user_but_its_own(
+    server: Server, agent_id: str
+) -> None:
     key = server.granted(agent_id)
     server.agent(f"{agent_id}x")
     client = server.connected(key)
-    assert client.list_database_names() == [f"agent_{agent_id}"]
+    # Beside its own, the one that says which environment it is.
+    assert client.list_database_names() == [f"agent_{agent_id}", "agentruns"]
     assert {f"agent_{agent_id}", f"agent_{agent_id}x"} <= set(server.admin.list_database_names())
     assert client[f"agent_{agent_id}"].command("usersInfo", key.key_id)["users"]
 

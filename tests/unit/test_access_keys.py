@@ -63,8 +63,9 @@ def test_an_agent_s_policy_allows_only_what_lies_below_its_own_name_and_a_slash(
         "arn:aws:s3:::screenshots/browser-1/*",
         "arn:aws:s3:::binaries/browser-1/*",
     }
-    others = [each["Action"] for each in allowed if "browser-1" not in json.dumps(each)]
-    assert others == [["s3:HeadBucket"]]
+    others = [each for each in allowed if "browser-1" not in json.dumps(each)]
+    assert [each["Action"] for each in others] == [["s3:GetObject"], ["s3:HeadBucket"]]
+    assert others[0]["Resource"] == ["arn:aws:s3:::agentruns/environment.json"]
 
 
 def test_rights_are_made_for_agents_only() -> None:

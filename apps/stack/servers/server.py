@@ -20,6 +20,8 @@ class Site:
     ports: Mapping[str, int]
     credentials: Credentials
     say: Say
+    environment: str = "dev"
+    """Which one the stores belong to, as far as it is known."""
 
     def address(self, name: str) -> str:
         """Where a server listens."""
