@@ -7,6 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 from agentruns.models import AgentId
 from agentruns.models.values import AGENT_ID_RULE, ObjectPath
 
+#: More only wait for the connections that they share.
+MOST_WORKERS = 16
 _AGENT_ID: TypeAdapter[str] = TypeAdapter(AgentId)
 _PATH: TypeAdapter[str] = TypeAdapter(ObjectPath)
 
@@ -47,6 +49,17 @@ def checked_timezone(value: str) -> str:
         raise ValueError(
             f"{value!r} is no time zone; name one such as UTC or Europe/Berlin"
         ) from None
+    return value
+
+
+def checked_workers(value: int) -> int:
+    """How many batches are done at a time.
+
+    Raises:
+        ValueError: when none is, or so many that they only wait for one another.
+    """
+    if not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f"1 to {MOST_WORKERS} workers can share one process")
     return value
 
 

@@ -14,6 +14,7 @@ from storage.errors import StorageError
 from storage.marker import guard_of
 from storage.minio import MinIOAdapter
 from storage.mongo import MongoAdapter
+from storage.pace import Pace
 from storage.postgres.adapter import PostgresAdapter
 from storage.settings import Settings, load_settings
 from storage.writer import RecordWriter
@@ -62,6 +63,15 @@ class Stores(Closable):
     def writer(self) -> RecordWriter:
         """Writes mixed records where they belong."""
         return RecordWriter(self.postgres, self.mongo, self.minio)
+
+    def paced(self, pace: Pace | None) -> "Stores":
+        """The same stores, whose objects go no faster than this; never to be closed."""
+        if pace is None:
+            return self
+        twin = Stores(self.settings)
+        twin.__dict__ |= {"postgres": self.postgres, "mongo": self.mongo}
+        twin.__dict__["minio"] = self.minio.paced(pace)
+        return twin
 
     def register_binary_file(self, file: StoredFile, /) -> StoredFile:
         """Keep the row of an uploaded object; PostgreSQL is opened for it, not for the upload."""

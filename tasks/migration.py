@@ -16,7 +16,8 @@ from storage.migration.reaching import at_hand
 from storage.migration.steps import Amount, Steps
 from storage.migration.superseding import Superseding
 from storage.migration.verifying import Verifying
-from storage.stores import shared_stores
+from storage.pace import shared_pace
+from storage.stores import Stores, shared_stores
 from tasks.migration_report import MigrationResult
 from tasks.retries import store_task
 
@@ -89,9 +90,11 @@ def cut(found: Iterable[tuple[ItemKey, int, int]]) -> list[list[UUID]]:
 
 
 @store_task
-def copy_items(migration_id: UUID, ids: Sequence[UUID], verify: bool) -> Copied:
+def copy_items(
+    migration_id: UUID, ids: Sequence[UUID], verify: bool, max_mb_per_s: float | None = None
+) -> Copied:
     """Take some items into the stores, and compare them at once if they are to be verified."""
-    store, stores = _store(), shared_stores()
+    store, stores = _store(), _paced_stores(migration_id, max_mb_per_s)
     migration = store.get(migration_id)
     copying = Copying(store, stores.writer, recordings=LiveRecordings(stores))
     comparing = Comparing(stores, migration.agent_id) if verify else None
@@ -134,13 +137,16 @@ def plan_verification(
 
 
 @store_task
-def verify_items(migration_id: UUID, ids: Sequence[UUID], deep: bool) -> int:
+def verify_items(
+    migration_id: UUID, ids: Sequence[UUID], deep: bool, max_mb_per_s: float | None = None
+) -> int:
     """Compare some items with what the stores have of them; gives how many differ."""
     store, differ = _store(), 0
+    stores = _paced_stores(migration_id, max_mb_per_s)
     files = store.files_of(ids)
     items = store.items(ids)
     with at_hand(store.get(migration_id), chain.from_iterable(files.values())) as migration:
-        verifying = Verifying(shared_stores(), migration, deep=deep)
+        verifying = Verifying(stores, migration, deep=deep)
         for item in items:
             found = verifying.differences(item, files[item.id])
             store.note_differences(item.id, found, deep=deep)
@@ -171,6 +177,10 @@ def report(migration_id: UUID) -> MigrationResult:
 
 def _store() -> MigrationStore:
     return MigrationStore(shared_stores().postgres)
+
+
+def _paced_stores(migration_id: UUID, max_mb_per_s: float | None) -> Stores:
+    return shared_stores().paced(shared_pace(migration_id, max_mb_per_s))
 
 
 def _steps() -> Steps:

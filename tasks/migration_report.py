@@ -1,6 +1,8 @@
 """How far a migration is, for programs and for people."""
 
+from collections import Counter
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,16 @@ from storage.migration import QuarantineEntry, Summary
 from storage.migration.models import DifferenceEntry
 from storage.migration.steps import Progress
 from tasks.markdown import plain, table
+
+_GLYPHS = {
+    "imported": "\N{FULL BLOCK}",
+    "archived": "\N{DARK SHADE}",
+    "quarantined": "\N{LIGHT SHADE}",
+    "pending": "\N{MIDDLE DOT}",
+}
+_LEGEND = ", ".join(f"{glyph} {status}" for status, glyph in _GLYPHS.items())
+_COUNTED = ("items", *_GLYPHS, "files", "bytes")
+_LONGEST_BAR = 30
 
 
 class MigrationResult(Record):
@@ -23,6 +35,8 @@ class MigrationResult(Record):
     formats: dict[str, int]
     quarantined: list[dict[str, Any]]
     differences: list[dict[str, Any]]
+    by_format: tuple[dict[str, Any], ...] = ()
+    """Items by format and status, with their files and bytes; the largest format first."""
     steps: tuple[dict[str, Any], ...] = ()
     """What the last of each step has done, and how long it took."""
 
@@ -48,8 +62,14 @@ class MigrationResult(Record):
                 {"item": str(one.id), "path": one.part, "difference": one.difference}
                 for one in differences
             ],
+            by_format=tuple(_by_format(summary.by_format)),
             steps=tuple(_step(one) for one in steps),
         )
+
+    @property
+    def hashed(self) -> int:
+        """Files whose SHA-256 is in the manifest."""
+        return sum(self.files[status] for status in ("imported", "archived", "quarantined"))
 
     @property
     def is_good(self) -> bool:
@@ -67,8 +87,7 @@ def as_markdown(result: MigrationResult) -> str:
         f"{items['quarantined']} quarantined, {items['pending']} waiting, "
         f"{items['verified']} verified ({items['deeply_verified']} byte by byte)."
     )
-    formats = table(("Format", "Items"), [(plain(k), n) for k, n in result.formats.items()])
-    parts = [done, formats]
+    parts = [done, _chart(result.by_format), _LEGEND]
     if result.quarantined:
         rows = [
             (plain(q["item"]), plain(q["path"] or "-"), plain(q["reason"]))
@@ -79,6 +98,43 @@ def as_markdown(result: MigrationResult) -> str:
         found = [_cells(d, "path", "difference") for d in result.differences]
         parts.append(table(("Where", "What differs"), found))
     return "\n\n".join(parts)
+
+
+def _chart(groups: Sequence[dict[str, Any]]) -> str:
+    """Bars made of characters, as Prefect's pages take every script and most styles away."""
+    most = max((group["items"] for group in groups), default=1)
+    rows = [
+        (
+            plain(group["format"]),
+            group["items"],
+            group["files"],
+            f"{group['bytes'] / 1e6:.1f} MB",
+            _bar(group, most),
+        )
+        for group in groups
+    ]
+    return table(("Format", "Items", "Files", "Size", "What became of them"), rows)
+
+
+def _bar(group: dict[str, Any], most: int) -> str:
+    # Rounded up: what is in quarantine must be seen, however few they are.
+    return "".join(
+        glyph * ceil(_LONGEST_BAR * group[status] / most) for status, glyph in _GLYPHS.items()
+    )
+
+
+def _by_format(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[str, Counter[str]] = {}
+    for group in groups:
+        counts = found.setdefault(group["format"], Counter())
+        told = {group["status"]: group["items"], "items": group["items"]}
+        # PostgreSQL adds bigints up to a numeric.
+        told |= {"files": int(group["files"]), "bytes": int(group["size_bytes"])}
+        counts.update(told)
+    rows = [
+        {"format": name, **{key: counts[key] for key in _COUNTED}} for name, counts in found.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["items"], row["format"]))
 
 
 def _cells(entry: dict[str, Any], *names: str) -> list[str]:

@@ -11,7 +11,15 @@ from apps.cli.migration_progress import moving
 from apps.cli.migration_state import answer
 from apps.cli.prefect_server import prefect_server
 from apps.cli.terminal import Terminal
-from apps.cli.values import AgentIdOption, Flag, GivenTerminal, MigrationId, PlainText
+from apps.cli.values import (
+    AgentIdOption,
+    Flag,
+    GivenTerminal,
+    MbPerSecond,
+    MigrationId,
+    PlainText,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from flows.migrate_trajectories import Step
@@ -53,6 +61,8 @@ def run(  # noqa: PLR0913 - one parameter an option
     timezone: PlainText | None = None,
     deep: Flag = False,
     retry_quarantined: Flag = False,
+    workers: Workers = None,
+    max_mb_per_s: MbPerSecond = None,
     terminal: GivenTerminal,
 ) -> Answer:
     """List a folder, import what is new or changed in it, and verify everything.
@@ -69,15 +79,23 @@ def run(  # noqa: PLR0913 - one parameter an option
             you said before, when left out.
         deep: Verify by reading every object back.
         retry_quarantined: Try again what could not be imported before.
+        workers: As many batches are done at a time; 2 when left out.
+        max_mb_per_s: As many megabytes a second go to the object store and back, all together.
         terminal: Where to print.
     """
     steps: tuple[Step, ...] = ("inventory", "copy", "verify")
     told = {"format": format, "timezone": timezone, "deep": deep}
+    told |= _means(workers, max_mb_per_s)
     return _run(terminal, source, agent, steps, retry_quarantined=retry_quarantined, **told)
 
 
 def copy(
-    migration: MigrationId, *, retry_quarantined: Flag = False, terminal: GivenTerminal
+    migration: MigrationId,
+    *,
+    retry_quarantined: Flag = False,
+    workers: Workers = None,
+    max_mb_per_s: MbPerSecond = None,
+    terminal: GivenTerminal,
 ) -> Answer:
     """Import what the inventory found and is not imported yet.
 
@@ -86,13 +104,22 @@ def copy(
     Args:
         migration: Which, as 'agentruns migrate list' prints it.
         retry_quarantined: Try again what could not be imported before.
+        workers: As many batches are done at a time; 2 when left out.
+        max_mb_per_s: As many megabytes a second go to the object store and back, all together.
         terminal: Where to print.
     """
-    known = _known(migration)
-    return _run(terminal, *known, ("copy",), retry_quarantined=retry_quarantined)
+    told = {"retry_quarantined": retry_quarantined, **_means(workers, max_mb_per_s)}
+    return _run(terminal, *_known(migration), ("copy",), **told)
 
 
-def verify(migration: MigrationId, *, deep: Flag = False, terminal: GivenTerminal) -> Answer:
+def verify(
+    migration: MigrationId,
+    *,
+    deep: Flag = False,
+    workers: Workers = None,
+    max_mb_per_s: MbPerSecond = None,
+    terminal: GivenTerminal,
+) -> Answer:
     """Compare the source with rows, log entries and objects; tell every difference.
 
     Example: `agentruns migrate verify 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22 --deep`
@@ -100,9 +127,12 @@ def verify(migration: MigrationId, *, deep: Flag = False, terminal: GivenTermina
     Args:
         migration: Which, as 'agentruns migrate list' prints it.
         deep: Read every object back and compare its SHA-256.
+        workers: As many batches are done at a time; 2 when left out.
+        max_mb_per_s: As many megabytes a second go to the object store and back, all together.
         terminal: Where to print.
     """
-    return _run(terminal, *_known(migration), ("verify",), deep=deep)
+    told = {"deep": deep, **_means(workers, max_mb_per_s)}
+    return _run(terminal, *_known(migration), ("verify",), **told)
 
 
 def _run(
@@ -117,6 +147,12 @@ def _run(
         result: MigrationResult = migrate_trajectories(place, agent, steps=steps, **options)
     good = result.is_good or steps == ("inventory",)
     return answer(result, ExitCode.GOOD if good else ExitCode.NOT_GOOD)
+
+
+def _means(workers: int | None, max_mb_per_s: float | None) -> dict[str, Any]:
+    told = {"workers": workers, "max_mb_per_s": max_mb_per_s}
+    # What is not said is the flow's to decide.
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _known(migration: str) -> tuple[str, str]:

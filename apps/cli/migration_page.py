@@ -28,4 +28,12 @@ def as_page(result: "MigrationResult", migration: "Migration") -> str:
     )
     template = pages.get_template("migration.html.j2")
     size = size_text(result.bytes)
-    return template.render(result=result, migration=migration, size=size, colours=COLOURS)
+    groups = result.by_format
+    return template.render(
+        result=result,
+        migration=migration,
+        size=size,
+        colours=COLOURS,
+        sizes={group["format"]: size_text(group["bytes"]) for group in groups},
+        most=max((group["items"] for group in groups), default=1),
+    )

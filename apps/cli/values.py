@@ -132,6 +132,24 @@ def check_days(_: Any, value: int) -> None:
         raise ValueError(f"Choose 1 to {MOST_DAYS} days.")
 
 
+def check_workers(_: Any, value: int | None) -> None:
+    """Refuse no worker, and more than share one process well."""
+    # Late: the bound lives with the stores.
+    from storage.arguments import MOST_WORKERS
+
+    if value is not None and not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f"Choose 1 to {MOST_WORKERS}.")
+
+
+def check_mb_per_s(_: Any, value: float | None) -> None:
+    """Refuse a limit that lets nothing pass, and one that limits nothing."""
+    # Late: see above.
+    from storage.pace import LEAST_MB_PER_S, MOST_MB_PER_S
+
+    if value is not None and not LEAST_MB_PER_S <= value <= MOST_MB_PER_S:
+        raise ValueError(f"Choose {LEAST_MB_PER_S:g} to {MOST_MB_PER_S:g} megabytes a second.")
+
+
 def check_size(_: Any, value: str | None) -> None:
     """Refuse what `bytes_of` cannot read, and what is too small for anything."""
     if (size := bytes_of(value)) is not None and size < LEAST_SIZE:
@@ -196,6 +214,8 @@ Attempts = Annotated[int, Parameter(validator=check_attempts)]
 PlainText = Annotated[str, Parameter(validator=check_utf8)]
 Folders = Annotated[list[Path] | None, Parameter(validator=check_utf8)]
 Positive = Annotated[int, Parameter(validator=check_positive)]
+Workers = Annotated[int | None, Parameter(validator=check_workers)]
+MbPerSecond = Annotated[float | None, Parameter(name="--max-mb-per-s", validator=check_mb_per_s)]
 PositiveOrAll = Annotated[int | None, Parameter(validator=check_positive)]
 ScorerNames = Annotated[list[str] | None, Parameter(validator=check_scorers)]
 Since = Annotated[str | None, Parameter(validator=check_time)]

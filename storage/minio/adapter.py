@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from copy import copy
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from minio import Minio
@@ -37,6 +38,7 @@ from storage.minio.objects import (
 )
 from storage.minio.probing import probe
 from storage.minio.signing import signature
+from storage.pace import Pace
 from storage.retries import retried
 from storage.settings import Settings, load_settings
 
@@ -70,6 +72,14 @@ class MinIOAdapter(Closable):
         self._auditor = auditor
         self._address = self._settings.required("minio_endpoint")
         self._is_compared = False
+        self._pace: Pace | None = None
+
+    def paced(self, pace: Pace | None) -> Self:
+        """The same objects through the same connections, whose content goes no faster than this."""
+        twin = copy(self)
+        # Opened, and compared with our environment, for both.
+        twin.__dict__ |= {"_opened": self._client, "_is_compared": True, "_pace": pace}
+        return twin
 
     def upload_screenshot(
         self,
@@ -123,7 +133,7 @@ class MinIOAdapter(Closable):
             RecordRejected: when the content is gone, or is not the one that the row announces.
         """
         with self._translated():
-            etag = put(self._client, upload)
+            etag = put(self._client, upload, self._pace)
         return upload.file.model_copy(update={"etag": etag})
 
     @retried
@@ -144,7 +154,8 @@ class MinIOAdapter(Closable):
             # Closing a half-read response also gives its connection up.
             with closing(response):
                 certain_etag(response.headers.get("etag"))
-                yield response.stream(_CHUNK)
+                pieces = response.stream(_CHUNK)
+                yield self._pace.paced(pieces) if self._pace else pieces
 
     @retried
     def delete(self, bucket: Bucket | str, path: str) -> None:

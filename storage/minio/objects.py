@@ -22,6 +22,7 @@ from storage.minio.content import (
     opened,
 )
 from storage.minio.errors import certain_etag
+from storage.pace import Pace
 
 _PREFIX = "x-amz-meta-"
 #: As many names as the server gives in one answer.
@@ -60,7 +61,7 @@ class ObjectDetails:
     tags: dict[str, str]
 
 
-def put(client: Minio, upload: Upload) -> str:
+def put(client: Minio, upload: Upload, pace: Pace | None = None) -> str:
     """Put the content under its name and return its ETag.
 
     It is put even when it is there already: asking first costs as much as a put of 20 kB.
@@ -74,10 +75,11 @@ def put(client: Minio, upload: Upload) -> str:
         if stream.seek(0, SEEK_END) != file.size_bytes:
             raise RecordRejected(changed(file.sha256))
         stream.seek(0)
+        content = CheckedStream(stream, file.sha256, file.size_bytes)
         result = client.put_object(
             file.bucket.value,
             file.object_path,
-            CheckedStream(stream, file.sha256, file.size_bytes),  # type: ignore[arg-type]  # only `read` is used
+            _Paced(content, pace) if pace else content,  # type: ignore[arg-type]  # only `read` is used
             file.size_bytes,
             content_type=_shown_as(head),
             metadata={**_tags(file), **_disposition(head)},
@@ -85,6 +87,19 @@ def put(client: Minio, upload: Upload) -> str:
             num_parallel_uploads=1,
         )
     return certain_etag(result.etag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paced:
+    """A stream that is read no faster than its pace."""
+
+    stream: CheckedStream
+    pace: Pace
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self.stream.read(size)
+        self.pace.take(len(piece))
+        return piece
 
 
 def names(client: Minio, bucket: str, prefix: str, after: str | None) -> list[ObjectInfo]:

@@ -1,9 +1,12 @@
 """Folders of old runs are migrated by a flow, as a user starts it."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 
 from flows.migrate_trajectories import migrate_trajectories
 
@@ -44,6 +47,32 @@ def test_steps_can_be_taken_one_by_one(settings, source, agent_id):
     assert (copied.items["pending"], copied.items["verified"]) == (0, 0)
     verified = migrate_trajectories(str(source), agent_id, steps=("verify",))
     assert verified.items["verified"] == verified.items["total"]
+
+
+def test_people_find_progress_figures_quarantine_and_a_chart_in_prefect(settings, source, agent_id):
+    broken = next(path for path in source.iterdir() if path.is_dir())
+    for file in broken.rglob("*.json"):
+        file.write_text("{")
+    result = migrate_trajectories(str(source), agent_id, workers=1, max_mb_per_s=500)
+    assert result.quarantined
+    with get_client(sync_client=True) as client:
+        newest = client.read_artifacts(sort=ArtifactSort.UPDATED_DESC, limit=4)
+    left = {artifact.key: artifact for artifact in newest}
+    progress = left["migration-progress"]
+    assert (progress.type, progress.data) == ("progress", 100)
+    figures = {row["what"]: row["figure"] for row in json.loads(left["migration-summary"].data)}
+    assert figures["items found"] == result.items["total"]
+    assert figures["files hashed"] == result.hashed
+    assert "seconds of verify" in figures
+    (entry, *_) = json.loads(left["migration-quarantine"].data)
+    assert entry["why it was not imported"]
+    assert "| cua |" in left["migration"].data
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": 99}, {"max_mb_per_s": 0}])
+def test_means_that_bring_nothing_are_refused(settings, source, agent_id, wrong):
+    with pytest.raises(ValueError, match=r"workers|megabytes"):
+        migrate_trajectories(str(source), agent_id, **wrong)
 
 
 @pytest.mark.parametrize("wrong", ["../x", "", "A"])

@@ -127,6 +127,9 @@ def test_bad_input_is_told(run: Run, prefect: Stack, agent_id: str, tmp_path: Pa
     unknown = run("migrate", "show", "3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22")
     assert (unknown.code, "agentruns migrate list" in unknown.err) == (2, True)
     assert run("migrate", "show", "x").code == 2
+    for wrong in (("--workers", "0"), ("--max-mb-per-s", "0"), ("--max-mb-per-s", "nan")):
+        refused = run("migrate", "run", str(tmp_path), "--agent", agent_id, *wrong)
+        assert (refused.code, "Choose" in refused.err) == (2, True)
     zone = run("migrate", "run", str(tmp_path), "--agent", agent_id, "--timezone", "Mars")
     assert (zone.code, "no time zone" in zone.err) == (2, True)
 
