@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,14 +50,9 @@ class TestWithPrefect:
             assert server["version"]
             assert psutil.pid_exists(server["pid"])
 
-    def test_up_again_keeps_every_process_and_is_quick(self, whole):
+    def test_up_again_keeps_every_process(self, whole):
         before = whole.status()
-
-        start = time.monotonic()
-        after = whole.up()
-
-        assert time.monotonic() - start < 2
-        assert after == before
+        assert whole.up() == before
 
     def test_asking_for_the_stores_only_leaves_prefect_running(self, whole):
         assert whole.up(prefect=False) == whole.status()
