@@ -61,6 +61,14 @@ class Installation:
         """What the first store says that says something; never raises."""
         return next((marker for store in self._stores if (marker := _asked(store).marker)), None)
 
+    def compare(self) -> None:
+        """Let nobody begin what cannot be undone in stores that do not belong together.
+
+        Raises:
+            AnotherEnvironment: when one of them belongs to others; one that is away says nothing.
+        """
+        self._refuse_others(self.told())
+
     def claim(self) -> Claimed:
         """Mark what has no marker yet; a store that is away, or not ours to mark, waits.
 

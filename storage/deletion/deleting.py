@@ -9,6 +9,7 @@ from uuid import UUID
 from agentruns.models import utcnow
 from storage.access import Provisioning
 from storage.access.credentials import credentials_file
+from storage.access.installation import Installation
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
 from storage.deletion.models import Counts, Deleted, Deletion, Plan, without_zeros
@@ -177,9 +178,10 @@ class Deleting(Closable):
 
     @cached_property
     def tombstones(self) -> Tombstones:
-        """What was deleted, and what is yet to be."""
-        url = self._stores.settings.required("postgres_url")
-        return Tombstones(self._stores.postgres, url)
+        """What was deleted, and what is yet to be, once the stores have said that they are ours."""
+        settings = self._stores.settings
+        Installation(settings).compare()
+        return Tombstones(self._stores.postgres, settings.required("postgres_url"))
 
     def _planned(self, about: Deletion, known: Deletion | None) -> Plan:
         objects, kept = self._objects.count(about)

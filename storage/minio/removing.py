@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -10,8 +11,10 @@ from minio.deleteobjects import DeleteObject
 
 from agentruns.models import Bucket
 from storage.errors import StorageError
+from storage.marker import guard_of
 from storage.minio.clients import client
 from storage.minio.errors import translated
+from storage.minio.marking import marker_of
 from storage.retries import retried
 from storage.settings import Settings
 
@@ -30,7 +33,7 @@ class ObjectRemover:
     """Lists and removes objects below a prefix, as the operator."""
 
     def __init__(self, settings: Settings) -> None:
-        self._client: Minio = client(settings)
+        self._settings = settings
         self._address = settings.required("minio_endpoint")
 
     def versions(self, bucket: Bucket, prefix: str) -> Iterator[Sequence[Version]]:
@@ -68,6 +71,14 @@ class ObjectRemover:
                 f"MinIO at {self._address} keeps {len(kept)} objects in {bucket} ({kept[0].code}): "
                 "see whether a lock or a policy holds them."
             )
+
+    @cached_property
+    def _client(self) -> Minio:
+        """The client, once the store has said that it belongs to our environment."""
+        opened = client(self._settings)
+        marker = marker_of(opened, self._address)
+        guard_of(self._settings).check(f"MinIO at {self._address}", marker)
+        return opened
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

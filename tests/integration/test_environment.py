@@ -12,16 +12,18 @@ import pytest
 from minio import Minio
 from pymongo import MongoClient
 
-from agentruns.models import LogEntry, new_id
+from agentruns.models import Bucket, LogEntry, new_id
 from agentruns.spool import Spool
 from apps.stack import Stack
 from storage.access import AuditLog, Provisioning, keep_for
 from storage.access.agent_settings import settings_of
 from storage.access.credentials import credentials_file, write_credentials
 from storage.access.installation import Installation
+from storage.deletion import Deleting
 from storage.delivery import Delivery
 from storage.errors import AccessDenied, AnotherEnvironment
 from storage.marker import Guard, guard_of
+from storage.minio.removing import ObjectRemover
 from storage.postgres import PostgresAdapter
 from storage.postgres.schema import migrate
 from storage.settings import Settings, settings_from, settings_in
@@ -171,6 +173,10 @@ OPENED: dict[str, Callable[[Stores, Settings], object]] = {
     "a log": lambda stores, _: stores.mongo.write_log(LogEntry(agent_id="foreign", message="x")),
     "an object": lambda stores, _: stores.minio.upload_screenshot(b"x", agent_id="foreign"),
     "objects": lambda stores, _: list(stores.minio.list("screenshots")),
+    "objects that go": lambda _, own: list(
+        ObjectRemover(own).versions(Bucket.SCREENSHOTS, "foreign/")
+    ),
+    "what was deleted": lambda _, own: Deleting(own).tombstones,
     "an agent": lambda _, own: Provisioning(own).add("foreign"),
     "agents": lambda _, own: Provisioning(own).agents(),
     "audit": lambda _, own: AuditLog(own.required("postgres_url"), guard_of(own)).page(),
