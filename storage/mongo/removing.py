@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from storage.arguments import checked_agent_id
@@ -65,11 +66,12 @@ class DocumentRemover(Closable):
 
     @retried
     def _counted(self, url: str, agent_id: str, task_id: UUID | None) -> dict[str, int]:
-        match = {} if task_id is None else _of(task_id)
         with self._database(url, agent_id) as database:
-            counts = {name: database[name].count_documents(match) for name in _names(database)}
-            if task_id is None:
-                counts[USERS] = len(database.command("usersInfo", 1)["users"])
+            if task_id is not None:
+                match = _of(task_id)
+                return {name: database[name].count_documents(match) for name in _names(database)}
+            counts = {name: _all(database[name]) for name in _names(database)}
+            counts[USERS] = len(database.command("usersInfo", 1)["users"])
         return counts
 
     def _remove(
@@ -77,7 +79,8 @@ class DocumentRemover(Closable):
     ) -> None:
         with self._database(url, agent_id) as database:
             for name in names or _names(database):
-                while self._removed(url, agent_id, name, match):
+                # Whoever goes on writing does not keep us here; a search comes afterwards.
+                while self._removed(url, agent_id, name, match) == BATCH_SIZE:
                     pass
 
     @retried
@@ -102,6 +105,12 @@ def _names(database: Database[Document]) -> list[str]:
     """The collections; a view has no documents of its own."""
     some = database.list_collections(filter={"type": {"$ne": "view"}})
     return [found["name"] for found in some if not found["name"].startswith("system.")]
+
+
+def _all(collection: Collection[Document]) -> int:
+    """Without reading them, which takes longer than a reply may; never 0 where there are some."""
+    some = collection.find_one({}, {"_id": 1})
+    return max(collection.estimated_document_count(), 1) if some else 0
 
 
 def _of(*task_ids: UUID) -> dict[str, Any]:
