@@ -182,6 +182,11 @@ class Provisioning(Closable):
                 f"add {agent_id} --anew' lets another agent have its name."
             )
         self._postgres.readmit(agent_id)
+        if self._postgres.deleted(agent_id):
+            raise AgentDeleted(
+                f"What came late of the {agent_id} that was deleted is being removed in this "
+                "moment: run the same command again."
+            )
 
     def _granted(
         self, agent_id: str, known: Agent | None, keep: Keep | None, *, append_only: bool

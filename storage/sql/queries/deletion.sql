@@ -81,10 +81,12 @@ END
 WHERE id = :id AND finished_at IS NOT NULL;
 
 -- name: readmit_agent!
--- Let another agent of that name in; what is older than now stays refused.
+-- Let another agent of that name in, unless somebody just removes what came late of the old one;
+-- what is older than now stays refused.
 UPDATE deletions SET readmitted_at = clock_timestamp()
 WHERE agent_id = :agent_id AND task_id IS NULL AND readmitted_at IS NULL
-    AND finished_at IS NOT NULL;
+    AND finished_at IS NOT NULL
+    AND pg_try_advisory_xact_lock(hashtext('agentruns deletion'), hashtext(id::text));
 
 -- name: forget_agent
 -- An agent and its keys; gives how many rows of each.
