@@ -201,7 +201,7 @@ class Deleting(Closable):
 
     def _imagined(self, agent_id: str, task_id: UUID | None) -> Deletion:
         """The deletion that is not begun yet."""
-        archives = () if task_id is None else self.tombstones.archives_of(task_id)
+        archives = () if task_id is None else self.tombstones.archives_of(agent_id, task_id)
         return Deletion(
             id=NO_ID,
             agent_id=agent_id,

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from pydantic_core import to_json
 
-from agentruns.models import new_id, utcnow
+from agentruns.models import imported_id, new_id, utcnow
 from storage.acts import Act
 from storage.deletion.models import Counts, Deletion
 from storage.errors import DeletionRunning, MigrationRunning, RecordNotFound
@@ -33,6 +33,16 @@ class Due(NamedTuple):
 
     deletion: Deletion
     due_at: datetime
+
+
+class _Item(NamedTuple):
+    """An item of a migration that a task came from."""
+
+    id: UUID
+    migration_id: UUID
+    archive_path: str | None
+    task_ids: list[UUID]
+    """Whatever an archive of it may be filed under."""
 
 
 class Tombstones:
@@ -84,11 +94,11 @@ class Tombstones:
         return next(iter(self._found("deletion_of_agent", agent_id=agent_id)), None)
 
     @retried
-    def archives_of(self, task_id: UUID) -> tuple[str, ...]:
+    def archives_of(self, agent_id: str, task_id: UUID) -> tuple[str, ...]:
         """The archives of original files that hold something of a task."""
         with self._postgres.connection() as connection:
             items = connection.execute(query("items_of_task"), {"task_id": task_id}).fetchall()
-        return tuple(sorted({path for _, _, path in items if path}))
+            return tuple(_archives(connection, agent_id, [_Item(*item) for item in items]))
 
     def tasks_of(self, deletion: Deletion) -> Iterator[list[UUID]]:
         """The tasks that went with a deletion, page by page."""
@@ -186,13 +196,14 @@ def _read(connection: PgConnection, name: str, told: dict[str, Any]) -> list[Del
 
 
 def _opened_task(connection: PgConnection, agent_id: str, task_id: UUID) -> Deletion:
-    items = connection.execute(query("items_of_task"), {"task_id": task_id}).fetchall()
-    _hold(connection, sorted({(migration,) for _, migration, _ in items}))
-    archives = sorted({path for _, _, path in items if path})
+    rows = connection.execute(query("items_of_task"), {"task_id": task_id}).fetchall()
+    items = [_Item(*row) for row in rows]
+    _hold(connection, sorted({(item.migration_id,) for item in items}))
+    archives = _archives(connection, agent_id, items)
     deletion = _opened(connection, agent_id, task_id, archives, len(items))
     about = {"task_id": task_id, "agent_id": agent_id, "deletion_id": deletion.id}
     connection.execute(query("bury_task"), about)
-    if ids := [item for item, _, _ in items]:
+    if ids := [item.id for item in items]:
         reason = f"A run of it was deleted for good on {deletion.began_at:%Y-%m-%d}."
         for name in (
             *("remember_sources", "mark_items_deleted", "mark_files_deleted"),
@@ -200,6 +211,21 @@ def _opened_task(connection: PgConnection, agent_id: str, task_id: UUID) -> Dele
         ):
             connection.execute(query(name), about | {"ids": ids, "reason": reason})
     return deletion
+
+
+def _archives(connection: PgConnection, agent_id: str, items: Sequence[_Item]) -> list[str]:
+    """Every archive of these items, also of what they held before; another item's stays."""
+    known = {item.archive_path for item in items if item.archive_path}
+    if not items:
+        return []
+    filed = {id_ for item in items for id_ in item.task_ids}
+    told = {"agent_id": agent_id, "task_ids": list(filed)}
+    own, others = set[str](), set[str]()
+    for id_, sha256, path in connection.execute(query("archives_filed"), told):
+        # As `ItemCopy` makes it.
+        is_own = id_ in {imported_id("archive", str(item.id), sha256) for item in items}
+        (own if is_own else others).add(path)
+    return sorted(known | (own - others))
 
 
 def _opened(

@@ -6,13 +6,13 @@ from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from minio.versioningconfig import ENABLED, VersioningConfig
 
-from agentruns.models import AgentTask, LogEntry, utcnow
+from agentruns.models import AgentTask, Bucket, LogEntry, Upload, imported_id, utcnow
 from agentruns.spool import Spool
 from storage.access import AuditLog, Provisioning
 from storage.access.credentials import credentials_file, environment_of, write_credentials
@@ -23,6 +23,7 @@ from storage.migration import MigrationStore
 from storage.migration.copying import Copied, Copying
 from storage.migration.models import START, Migration
 from storage.minio.clients import client
+from storage.minio.describing import described
 from storage.minio.removing import ObjectRemover
 from storage.settings import Settings, settings_from
 from storage.stores import Stores
@@ -266,6 +267,36 @@ def test_a_deleted_run_is_not_imported_again(
     assert kept(settings, agent_id, task.id) == NOTHING
 
 
+def test_archives_of_what_an_item_was_before_go_as_well_and_no_others(
+    stores: Stores, deleting: Deleting, agent_id: str, source: Path
+) -> None:
+    store = MigrationStore(stores.postgres)
+    migration = inventory(store, source, agent_id)
+    items = [key.id for key, _, _ in store.items_to_copy(migration.id, START, 1000)]
+    Copying(store, stores.writer).copy(migration, items)
+    by_item = {item.id: item.task_ids[0] for item in store.items(items)}
+    item, other = items
+
+    def archived(item_id: UUID, content: bytes) -> str:
+        about = {"kind": "archive"}
+        file = described(content, Bucket.BINARIES, agent_id=agent_id, task_id=None, metadata=about)
+        id_ = imported_id("archive", str(item_id), file.sha256)
+        upload = Upload(file=file.model_copy(update={"id": id_}), content=content)
+        assert stores.writer.write([upload]).rejected == ()
+        return file.object_path
+
+    of_both = {archived(item, b"alike"), archived(other, b"alike")}
+    gone, stays = archived(item, b"as it was"), archived(other, b"as the other was")
+
+    assert deleting.plan_task(by_item[item]).found["minio"]["binaries"] == 2
+    done = deleting.delete_task(by_item[item])
+
+    assert (done.verified, done.deleted["minio"]["binaries"]) == (True, 2)
+    left = {info.path for info in stores.minio.list("binaries", f"{agent_id}/no-task/")}
+    assert left == {*of_both, stays}
+    assert gone not in left
+
+
 def _folder_of(task: AgentTask) -> str:
     return str(task.metadata["source"]).rpartition("_")[2][:4]
 
@@ -362,6 +393,16 @@ def test_its_name_is_free_only_for_who_says_so_and_old_records_stay_refused(
 
     assert kept(settings, agent_id, old.id) == NOTHING
     assert kept(settings, agent_id, new.id) == before
+
+
+def test_its_name_is_not_given_away_while_late_records_are_removed(
+    stores: Stores, deleting: Deleting, access: Provisioning, agent_id: str
+) -> None:
+    recorded(stores, agent_id)
+    deletion = deleting.tombstones.get(deleting.delete_agent(agent_id).deletion_id)
+    with deleting.tombstones.only_one(deletion), pytest.raises(AgentDeleted, match="this moment"):
+        access.add(agent_id, anew=True)
+    assert access.add(agent_id, anew=True)
 
 
 def test_an_agent_is_deleted_on_the_command_line(

@@ -323,6 +323,7 @@ MIGRATING = {
 ABOUT = {"id": TASK, "agent_id": "agent7", "task_id": TASK, "deletion_id": TASK, "rows": 5000}
 ABOUT |= {"ids": [TASK] * 1000, "after": TASK, "reason": "gone", "paths": ["agent7/7"] * 1000}
 OBJECTS = {"bucket": "screenshots", "folder": "agent7/x/", "archives": [], "items": 0}
+OBJECTS |= {"task_ids": [TASK]}
 DELETING = {
     **{
         name: [ABOUT | OBJECTS]
@@ -331,6 +332,7 @@ DELETING = {
             *("tombstone_of_agent", "deletions_to_finish", "take_deletion", "open_deletion"),
             *("bury_task", "bury_tasks", "finish_deletion", "note_sweep", "readmit_agent"),
             *("tables_about", "paths_of_others", "objects_elsewhere", "delete_archives"),
+            "archives_filed",
             *("delete_task", "delete_tasks", "items_of_task", "migrations_of_agent"),
             *("items_of_agent", "count_items_of_agent", "delete_migrations"),
             "delete_migration_steps",

@@ -171,9 +171,17 @@ SELECT unnest(:ids::uuid []), :agent_id, :deletion_id
 ON CONFLICT DO NOTHING;
 
 -- name: items_of_task
--- The items of migrations that a task came from, and the migrations that hold them.
-SELECT id, migration_id, archive_path FROM migration_items
+-- The items of migrations that a task came from, the migrations that hold them, and every task that
+-- an archive of theirs may be filed under.
+SELECT id, migration_id, archive_path, task_ids || superseded FROM migration_items
 WHERE task_ids @> ARRAY[:task_id::uuid];
+
+-- name: archives_filed
+-- The archives of an agent under these tasks, or none; each row's id says of which item.
+SELECT id, sha256, object_path
+FROM binary_file_metadata
+WHERE agent_id = :agent_id AND (task_id IS NULL OR task_id = ANY(:task_ids::uuid []))
+    AND bucket = 'binaries' AND metadata ->> 'kind' = 'archive';
 
 -- name: migrations_of_agent
 -- The migrations that bring records to an agent.
