@@ -65,7 +65,7 @@ class Superseding:
         return [Superseded(*row) for row in rows]
 
     def _remove(self, agent_id: str, found: Superseded) -> bool:
-        if self._has_own_records(found.old):
+        if self._has_own_records(agent_id, found.old):
             return False
         told = {"superseded_by": str(found.new)}
         self._stores.postgres.audit("data deleted", [Act(agent_id, found.old, told)])
@@ -79,10 +79,10 @@ class Superseding:
         return True
 
     @retried
-    def _has_own_records(self, task_id: UUID) -> bool:
+    def _has_own_records(self, agent_id: str, task_id: UUID) -> bool:
         with self._stores.postgres.connection() as connection:
             rows = connection.execute(query("own_records"), {"old": task_id}).fetchall()
-        return bool(rows[0][0])
+        return bool(rows[0][0]) or self._stores.mongo.has_own_records(agent_id, task_id)
 
     @retried
     def _follow(self, found: Superseded) -> None:

@@ -23,6 +23,9 @@ from storage.paging import checked_limit
 from storage.retries import retried
 from storage.settings import Settings, load_settings
 
+#: The version of the ids of what a folder brought.
+_IMPORTED = 5
+
 
 class MongoAdapter(Closable):
     """One agent's logs and memories; with `cluster_mode`, those of any agent on any cluster."""
@@ -166,6 +169,17 @@ class MongoAdapter(Closable):
         """Which of these log entries or memories of an agent are there."""
         with self._clusters.database(self._agent(agent_id)) as database:
             return known_ids(database, kind, list(ids))
+
+    @retried
+    def has_own_records(self, agent_id: str, task_id: UUID) -> bool:
+        """Whether a task has a log entry or memory that no folder brought."""
+        with self._clusters.database(agent_id) as database:
+            found = (
+                document["_id"].version != _IMPORTED
+                for name in (LOGS, MEMORIES)
+                for document in database[name].find({"task_id": task_id}, {"_id": 1})
+            )
+            return any(found)
 
     @retried
     def remove_task(self, agent_id: str, task_id: UUID) -> None:

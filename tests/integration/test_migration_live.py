@@ -11,7 +11,7 @@ import pytest
 from agentruns import Recorder
 from agentruns.commands.watching import FolderWatch
 from agentruns.cua import RecordingCallback
-from agentruns.models import AgentTask
+from agentruns.models import AgentTask, LogEntry, utcnow
 from agentruns.recording import Run
 from agentruns.spool import Spool
 from examples.scripted_cua import Turn, act, call, say, think
@@ -409,6 +409,70 @@ def test_a_task_with_records_of_its_own_stays(fleet):
     fleet.deliver()
     fleet.look_again()
     assert imported.id in {task.id for task in fleet.tasks()}
+
+
+def test_a_task_of_which_somebody_said_something_in_a_log_stays(fleet):
+    fleet.run([CLICK, TYPE, DONE])
+    fleet.migrate()
+    (imported,) = fleet.tasks()
+    said = LogEntry(agent_id=fleet.agent_id, task_id=imported.id, message="Ask Ann about this.")
+    assert fleet.stores.mongo.store_logs(fleet.agent_id, [said]) == []
+    fleet.deliver()
+    fleet.look_again()
+    assert imported.id in {task.id for task in fleet.tasks()}
+    logs = fleet.stores.mongo.read_logs(agent_id=fleet.agent_id, task_id=imported.id, limit=1000)
+    assert said.id in {entry.id for entry in logs}
+
+
+def test_one_recording_never_takes_the_place_of_another(fleet):
+    fleet.run([CLICK, TYPE, DONE])
+    command = AgentTask(agent_id=fleet.agent_id, title="a command", created_at=utcnow())
+    fleet.stores.postgres.store_rows(tasks=[command])
+    fleet.deliver()
+    fleet.migrate()
+    assert fleet.differences() == {}
+    recorded = {task.id for task in fleet.tasks()}
+    (item,) = fleet.items()
+    with fleet.stores.postgres.connection() as connection:
+        # As if the folder had been of the command's task before it changed.
+        connection.execute(
+            "UPDATE migration_items SET superseded = %s WHERE id = %s", [[command.id], item.id]
+        )
+    assert Superseding(fleet.stores).supersede(item.migration_id, fleet.agent_id) == 0
+    assert {task.id for task in fleet.tasks()} == recorded
+
+
+def test_an_archive_that_alone_has_a_file_stays(fleet):
+    fleet.run([CLICK, TYPE, DONE])
+    (folder,) = fleet.folders()
+    note = folder / "notes.txt"
+    note.write_text("The second click was luck.")
+    fleet.migrate()
+    (imported,) = fleet.tasks()
+    note.unlink()
+    fleet.deliver()
+    fleet.look_again()
+    assert imported.id in {task.id for task in fleet.tasks()}
+    assert left(fleet, imported)[0]
+    note.write_text("The second click was luck.")
+    fleet.look_again()
+    assert imported.id not in {task.id for task in fleet.tasks()}
+
+
+def test_superseding_that_was_cut_off_goes_on_when_the_folder_is_gone(fleet, monkeypatch):
+    fleet.run([CLICK, TYPE, DONE])
+    fleet.migrate()
+    (imported,) = fleet.tasks()
+    fleet.deliver()
+    with monkeypatch.context() as patch:
+        patch.setattr(Superseding, "_drop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fleet.look_again()
+    (folder,) = fleet.folders()
+    shutil.rmtree(folder)
+    fleet.look_again()
+    assert [task.id for task in fleet.tasks()] != [imported.id]
+    assert len(fleet.tasks()) == 1
 
 
 def killed(*_: Any) -> None:

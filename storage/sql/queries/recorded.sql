@@ -84,16 +84,38 @@ FROM (
 WHERE again.id = found.id;
 
 -- name: tasks_to_supersede
--- Tasks of which nothing is needed: their runs are verified as their live recordings', and no item
--- that is there names them.
+-- Tasks of which nothing is needed: their runs are verified as their live recordings', no item that is
+-- there names them, and no file that is gone is in their archives alone. Recordings never are such.
 SELECT i.path, i.id, i.recorded_as, old.id
 FROM migration_items AS i
 CROSS JOIN LATERAL unnest(i.superseded) AS old (id)
 WHERE i.migration_id = :migration_id AND i.superseded <> '{}' AND i.recorded_as IS NOT NULL
-    AND i.verified_at IS NOT NULL AND i.gone_at IS NULL
+    AND i.verified_at IS NOT NULL AND substr(old.id::text, 15, 1) = '5'
     AND NOT EXISTS (
         SELECT FROM migration_items AS o
         WHERE o.task_ids @> ARRAY[old.id] AND o.gone_at IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT
+        FROM (
+            SELECT i.id
+            UNION ALL
+            SELECT o.id FROM migration_items AS o WHERE o.task_ids @> ARRAY[old.id]
+        ) AS named
+        CROSS JOIN LATERAL (
+            SELECT g.item_id, g.sha256, g.gone_at
+            FROM migration_files AS g
+            WHERE g.item_id = named.id AND g.gone_at IS NOT NULL AND g.sha256 IS NOT NULL
+            -- Each item's own files: else all that are gone are looked through.
+            OFFSET 0
+        ) AS f
+        -- What went together with its item was in it when that was verified.
+        WHERE (f.item_id <> i.id OR f.gone_at < coalesce(i.gone_at, 'infinity'))
+            AND NOT EXISTS (
+                SELECT FROM migration_files AS h
+                WHERE h.item_id = i.id AND h.sha256 = f.sha256
+                    AND coalesce(h.gone_at, 'infinity') >= coalesce(i.gone_at, 'infinity')
+            )
     )
     AND (i.path, i.id) > (:after_path::bytea, :after_id::uuid)
 ORDER BY i.path, i.id
