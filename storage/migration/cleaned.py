@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import IO, Any
 
 from agentruns.cleaning import NOT_PLAIN, SecretPatterns, plain_json, redact, redact_text
 from agentruns.cleaning.pixels import INLINE, may_hold_picture
+from agentruns.cleaning.storable import free_key
 from agentruns.trajectories.files import pieces_of
 
 #: What stands for the base64 of a picture; its bytes are in the object with this hash.
@@ -23,6 +25,8 @@ PLACED = re.compile(rb"agentruns-picture:([0-9a-f]{64})")
 WINDOW = 8 * 2**20
 #: Told of a file whose secrets have no place in JSON.
 IN_TEXT = "in its text"
+#: Holds the further values of names that an object has twice, where it is written anew.
+REPEATED = "repeated"
 
 
 @dataclass(slots=True)
@@ -107,14 +111,34 @@ def _without_secrets(text: str, patterns: SecretPatterns) -> tuple[str, list[str
 def _documents(text: str) -> list[tuple[str, Any]] | None:
     """The JSON documents of the text with their own words: one, or one a line; None for others."""
     try:
-        return [(text, json.loads(text))]
+        return [(text, _parsed(text))]
     except (ValueError, RecursionError):
         pass
     lines = text.splitlines(keepends=True)
     try:
-        return [(line, json.loads(line)) for line in lines] if len(lines) > 1 else None
+        return [(line, _parsed(line)) for line in lines] if len(lines) > 1 else None
     except (ValueError, RecursionError):
         return None
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_with_all_values)
+
+
+def _with_all_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; where a name stands there again, what stood under it is not overlooked."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    layers: list[dict[str, Any]] = []
+    depths = Counter[str]()
+    for name, value in pairs:
+        if depths[name] == len(layers):
+            layers.append({})
+        layers[depths[name]][name] = value
+        depths[name] += 1
+    first, *others = layers
+    return {**first, free_key(REPEATED, first): others}
 
 
 def _written(value: Any, line: str) -> str:

@@ -49,5 +49,30 @@ def test_a_text_loses_its_secrets_however_large_it_is(tmp_path, text):
     assert told["redacted"] == ["in its text"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password": "Tr0ub4dor-and-3", "password": ""}',
+        '{"a": "sk-ant-api03-Tr0ub4dor-and-3456", "a": "x"}',
+        '{"a": [{"a": 1}, {"b": {"pin": 1, "password": "Tr0ub4dor", "password": 2, "pin": "x"}}]}',
+        '{"a": 1}\n{"repeated": 1, "a": {"password": "Tr0ub4dor"}, "a": 2}\n',
+    ],
+)
+def test_a_name_that_stands_there_twice_hides_no_secret(tmp_path, text):
+    kept, told = archived(tmp_path, text.encode())
+    assert b"Tr0ub4dor" not in kept
+    assert told["redacted"]
+
+
+def test_a_name_that_stands_there_twice_stays_byte_for_byte_where_nothing_is_secret(tmp_path):
+    text = b'{"a": 1, "a": [2], "b": {"c": "d", "c": "e"}, "repeated": 1}'
+    assert archived(tmp_path, text)[0] == text
+
+
+def test_a_name_that_stands_there_twenty_thousand_times_takes_no_while(tmp_path):
+    text = b'{"password": "Tr0ub4dor-and-3", ' + b'"a": 1, ' * 20_000 + b'"a": 2}'
+    assert b"Tr0ub4dor" not in archived(tmp_path, text)[0]
+
+
 def test_the_large_examples_are_large():
     assert len(TEXT * 4) > LARGEST
