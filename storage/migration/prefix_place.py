@@ -26,6 +26,8 @@ from storage.settings import Settings, load_settings
 
 SCHEME = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+#: Of the object that has the prefix itself as its name; no name is written with this byte.
+_OWN_PATH = b"\xff"
 _FOLDER = "An empty object that stands for a folder."
 _MOVED_AT_A_TIME = 1_000
 
@@ -91,8 +93,7 @@ class PrefixListing:
             yield name
 
     def _scanned(self, name: str, found: SourceObject, fault: str | None) -> Scanned:
-        # The source's own name has nothing behind it.
-        path = name.encode("utf-8", "surrogatepass") or b"/"
+        path = name.encode("utf-8", "surrogatepass") or _OWN_PATH
         if found.size == 0 and _is_folder(name):
             return Scanned(path, path, 0, found.modified_ns, _FOLDER)
         if fault:

@@ -19,6 +19,7 @@ EVIL = {
     "a/../../escape.txt": "'..'",
     "a/./b.txt": "'..'",
     "/etc/escape.txt": "begins with a slash",
+    "/": "begins with a slash",
     "a//b.txt": "two slashes",
     "folder with data/": "ends with a slash",
     "both": "also the beginning",
