@@ -10,7 +10,7 @@ from storage.migration import MigrationStore
 from storage.migration.comparing import Comparing
 from storage.migration.copying import Copied, Copying
 from storage.migration.live_recordings import LiveRecordings
-from storage.migration.models import ItemKey
+from storage.migration.models import Item, ItemKey, Migration
 from storage.migration.places import checked_place
 from storage.migration.reaching import at_hand
 from storage.migration.steps import Amount, Steps
@@ -141,18 +141,28 @@ def verify_items(
     migration_id: UUID, ids: Sequence[UUID], deep: bool, max_mb_per_s: float | None = None
 ) -> int:
     """Compare some items with what the stores have of them; gives how many differ."""
+    store, stores = _store(), _paced_stores(migration_id, max_mb_per_s)
+    migration, items = store.get(migration_id), store.items(ids)
+    # However large they are, no more of them is at hand at once than there is to copy them.
+    batches = cut((ItemKey(item.path, item.id), item.files, item.size_bytes) for item in items)
+    known = {item.id: item for item in items}
+    return sum(
+        _verified(stores, migration, [known[id_] for id_ in some], deep) for some in batches
+    )
+
+
+def _verified(stores: Stores, migration: Migration, items: Sequence[Item], deep: bool) -> int:
+    """Compare a batch of items, and count it; gives how many differ."""
     store, differ = _store(), 0
-    stores = _paced_stores(migration_id, max_mb_per_s)
-    files = store.files_of(ids)
-    items = store.items(ids)
-    with at_hand(store.get(migration_id), chain.from_iterable(files.values())) as migration:
-        verifying = Verifying(stores, migration, deep=deep)
+    files = store.files_of([item.id for item in items])
+    with at_hand(migration, chain.from_iterable(files.values())) as here:
+        verifying = Verifying(stores, here, deep=deep)
         for item in items:
             found = verifying.differences(item, files[item.id])
             store.note_differences(item.id, found, deep=deep)
             differ += bool(found)
     files_read, size = sum(item.files for item in items), sum(item.size_bytes for item in items)
-    _steps().count(migration_id, "verify", Amount(len(items), files_read, size, differ))
+    _steps().count(migration.id, "verify", Amount(len(items), files_read, size, differ))
     return differ
 
 

@@ -18,6 +18,7 @@ from storage.migration.copying import Copied, Copying
 from storage.migration.cutover import cut_over, remove_source
 from storage.migration.models import START
 from storage.migration.places import checked_place, place_of
+from storage.migration.reaching import at_hand
 from storage.migration.rebuilding import Rebuilding
 from storage.stores import Stores
 from tasks.migration import verify_items
@@ -105,6 +106,25 @@ def told(store, migration):
 def tasks_of(stores, agent_id):
     tasks = stores.postgres.get_tasks(agent_id=agent_id)
     return sorted((task.title, task.status, str(task.metadata)) for task in tasks)
+
+
+def test_no_more_is_fetched_at_once_to_verify_than_to_copy(
+    stores, store, bucket, agent_id, monkeypatch
+):
+    bucket.put_many({f"runs/{n}/x.txt": b"x" * 100 for n in range(6)})
+    migration = listed(store, f"s3://{bucket.name}/runs", agent_id)
+    copied(stores, store, migration)
+    fetched = []
+
+    def noted(migration, files):
+        some = list(files)
+        fetched.append(sum(file.size_bytes for file in some))
+        return at_hand(migration, some)
+
+    monkeypatch.setattr("tasks.migration.at_hand", noted)
+    monkeypatch.setattr("tasks.migration.MOST_BYTES", 250)
+    assert differing(store, migration) == 0
+    assert fetched == [200, 200, 200]
 
 
 def test_a_prefix_is_imported_as_the_same_folder_is(stores, store, bucket, agent_id, tmp_path):
