@@ -1,5 +1,6 @@
 """What lies below a source: every path once, with what decides on it; nothing is followed."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from storage.errors import SettingsError
 _LINK = "A symbolic link, and links are never followed."
 _ODD = "A pipe, socket or device, which is never read."
 _CLOSED = "It may not be read by this user; grant read rights and take the inventory again."
+_DEEP = "Its path is longer than this system opens; move the folder that it lies in further up."
 _CHANGED = "It vanished while the folder was being listed."
 
 
@@ -99,18 +101,28 @@ def _joined(folder: bytes, name: bytes) -> bytes:
 
 
 def _unlisted(source: Path, folder: bytes) -> Scanned:
-    found = source.joinpath(os.fsdecode(folder)).lstat()
-    return Scanned(folder, folder.rpartition(b"/")[0], 0, found.st_mtime_ns, _CLOSED)
+    above = folder.rpartition(b"/")[0]
+    try:
+        found = source.joinpath(os.fsdecode(folder)).lstat()
+    except OSError as error:
+        if not folder:
+            raise  # without the source itself, nobody can tell what is gone
+        return Scanned(folder, above, 0, 0, _unseen(error))
+    return Scanned(folder, above, 0, found.st_mtime_ns, _CLOSED)
 
 
 def _scanned(entry: "os.DirEntry[bytes]", folder: bytes) -> Scanned:
     path = _joined(folder, entry.name)
     try:
         found = entry.stat(follow_symlinks=False)
-    except OSError:
-        return Scanned(path, folder, 0, 0, _CHANGED)
+    except OSError as error:
+        return Scanned(path, folder, 0, 0, _unseen(error))
     reason = _refusal(entry.path, found.st_mode)
     return Scanned(path, folder, found.st_size, found.st_mtime_ns, reason)
+
+
+def _unseen(error: OSError) -> str:
+    return _DEEP if error.errno == errno.ENAMETOOLONG else _CHANGED
 
 
 def _refusal(path: bytes, mode: int) -> str | None:
