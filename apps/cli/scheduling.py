@@ -91,7 +91,12 @@ def schedule(  # noqa: PLR0913 - one parameter an option
 
 def _place(source: str) -> str:
     """The source by the name that a migration finds it by; a folder may be another machine's."""
-    return source if "://" in source else str(Path(source).expanduser().resolve())
+    if "://" not in source:
+        return str(Path(source).expanduser().resolve())
+    # Late: it brings the drivers of the stores.
+    from storage.migration.prefix_place import address_of
+
+    return address_of(source).name
 
 
 def _kept(
