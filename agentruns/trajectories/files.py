@@ -38,7 +38,8 @@ class Unreadable(Exception):  # noqa: N818 - the state of a file, not a fault of
 
 def read_content(folder: Path, name: str, limit: int = LARGEST) -> Content:
     """A file below the folder; raises `Unreadable` for anything but a regular file in bounds."""
-    if known := MEMORY.content(folder, name):
+    known = MEMORY.content(folder, name)
+    if known and len(known.data) <= limit:
         return known
     with _opened(folder, name) as descriptor:
         size = os.fstat(descriptor).st_size

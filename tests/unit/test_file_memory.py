@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from agentruns.trajectories.file_memory import LARGEST_KEPT, MEMORY, MOST_KEPT
-from agentruns.trajectories.files import fingerprint, read_content
+from agentruns.trajectories.files import Unreadable, fingerprint, read_content
 from tests.unit.cua_folders import png
 
 WORDS = b'{"status": "completed"}'
@@ -34,6 +34,13 @@ def test_what_was_read_is_known_until_it_is_to_be_forgotten(folder):
         assert read_content(folder, "a.json").data == b"{}"
     (folder / "a.json").write_bytes(WORDS)
     assert read_content(folder, "a.json").data == WORDS
+
+
+def test_what_is_known_is_no_larger_than_what_is_asked_for(folder):
+    with MEMORY.remembering():
+        read_content(folder, "a.json")
+        with pytest.raises(Unreadable, match="more than the 10 that are read"):
+            read_content(folder, "a.json", 10)
 
 
 def test_of_a_picture_only_its_hash_is_kept(folder):
