@@ -68,6 +68,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "counts": outcome.counts,
         "fingerprint": outcome.item.fingerprint,
         "recorded_as": outcome.recorded_as,
+        "own_task": outcome.sighting and outcome.sighting.task_id,
         "began_at": outcome.sighting and outcome.sighting.began_at,
         "stepped_at": outcome.sighting and outcome.sighting.stepped_at,
         "call_id": outcome.sighting and outcome.sighting.call_id,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
+from uuid import UUID
 
 from agentruns.models import AgentTask, AnyRecord, ProgressUpdate
 from agentruns.trajectories import Problem
@@ -15,6 +16,8 @@ _MOST_LOOKED_AT = 64
 class Sighting(NamedTuple):
     """How a run looks at its beginning."""
 
+    task_id: UUID
+    """Of the task of its own that it becomes when nobody recorded it."""
     began_at: datetime
     asked: str | None
     stepped_at: datetime | None
@@ -50,4 +53,4 @@ def glance(records: Iterator[AnyRecord | Problem]) -> Glance:
 def _sighting(task: AgentTask, step: ProgressUpdate | None) -> Sighting:
     call_id = str(step.data.get("call_id") or "") if step else ""
     stepped_at = step.timestamp if step else None
-    return Sighting(task.created_at, task.description, stepped_at, call_id or None)
+    return Sighting(task.id, task.created_at, task.description, stepped_at, call_id or None)

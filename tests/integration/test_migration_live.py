@@ -401,6 +401,21 @@ def test_superseding_that_was_cut_off_goes_on(fleet, monkeypatch):
     assert left(fleet, imported) == (0, 0)
 
 
+def test_a_recording_that_comes_after_a_copy_was_cut_off_takes_its_place(fleet, monkeypatch):
+    fleet.run([CLICK, TYPE, DONE])
+    with monkeypatch.context() as patch:
+        patch.setattr(MigrationStore, "note_outcomes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fleet.migrate()
+    (imported,) = fleet.tasks()
+    fleet.deliver()
+    fleet.look_again()
+    (live,) = fleet.tasks()
+    assert live.id != imported.id
+    assert fleet.items()[0].superseded == []
+    assert left(fleet, imported) == (0, 0)
+
+
 def test_a_task_with_records_of_its_own_stays(fleet):
     fleet.run([CLICK, TYPE, DONE])
     fleet.migrate()

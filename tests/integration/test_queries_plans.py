@@ -270,6 +270,7 @@ MIGRATING = {
         {"id": ITEM, "status": "imported", "reason": None, "task_ids": [TASK], "problems": 0}
         | {"archive_path": "a", "counts": Jsonb({}), "fingerprint": b"", "recorded_as": TASK}
         | {"began_at": LATE, "stepped_at": LATE, "call_id": None, "compared": [TASK]}
+        | {"own_task": TASK}
     ],
     "lag": [MIGRATION | {"recording": "It goes on."}],
     "look_for_recordings": [MIGRATION | {"days": 30, "apart": 5.0}],

@@ -211,10 +211,14 @@ UPDATE migration_items
 SET status = :status, reason = :reason, problems = :problems, task_ids = :task_ids::uuid [],
     recorded_as = :recorded_as::uuid, began_at = :began_at, stepped_at = :stepped_at,
     call_id = :call_id, compared = :compared::uuid [],
-    -- Of a live recording that came later; else the same files give the same tasks.
+    -- Of a live recording that came later, also after a copy that was killed before it was noted.
     superseded = CASE
-        WHEN :recorded_as::uuid IS NULL OR task_ids = :task_ids::uuid [] THEN superseded
-        ELSE superseded || task_ids
+        WHEN :recorded_as::uuid IS NULL THEN superseded
+        ELSE ARRAY(
+            SELECT DISTINCT old.id FROM unnest(superseded || task_ids || :own_task::uuid) AS old (id)
+            INNER JOIN tasks AS t ON t.id = old.id
+            WHERE old.id <> ALL(:task_ids::uuid [])
+        )
     END,
     archive_path = :archive_path, counts = :counts, copied_fingerprint = :fingerprint::bytea,
     copied_at = clock_timestamp(), verified_at = NULL, deeply_verified_at = NULL
