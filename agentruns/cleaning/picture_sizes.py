@@ -1,12 +1,17 @@
 """How large a picture says it is, read from its header alone."""
 
+import re
 from struct import Struct
 
 _PNG, _GIF, _JPEG = b"\x89PNG\r\n\x1a\n", b"GIF8", b"\xff\xd8\xff"
-_TWO_LONG, _TWO_SHORT = Struct(">II"), Struct("<HH")
+_TWO_LONG, _TWO_SHORT, _TWO_HIGH = Struct(">II"), Struct("<HH"), Struct(">HH")
 _SEGMENT, _FRAME = Struct(">BBH"), Struct(">BHH")
 #: The markers of JPEG after which its height and width stand.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: The markers that have no length.
+_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
+#: A frame wherever it stands.
+_SIZE = re.compile(rb"(?s)\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..[\x08\x0c](.{4})")
 #: No writer puts more before the size; a hostile file could.
 _MOST_SEGMENTS = 1_000
 
@@ -30,15 +35,18 @@ def _pixels_of_jpeg(content: bytes) -> int:
     at = 2
     for _ in range(_MOST_SEGMENTS):
         if at + _SEGMENT.size + _FRAME.size > len(content):
-            return 0
+            break
         begin, marker, size = _SEGMENT.unpack_from(content, at)
-        if begin != 0xFF:
-            return 0
+        if begin != 0xFF or not marker:
+            break
         if marker in _FRAMES:
             _, height, width = _FRAME.unpack_from(content, at + _SEGMENT.size)
             return int(height * width)
-        at += 1 if marker == 0xFF else 2 + size
-    return 0
+        at += 1 if marker == 0xFF else 2 if marker in _ALONE else 2 + size
+    # Decoders pass over what does not belong there, and so does this.
+    return max(
+        (_product(_TWO_HIGH.unpack(found[1])) for found in _SIZE.finditer(content)), default=0
+    )
 
 
 def _pixels_of_webp(content: bytes) -> int:

@@ -11,6 +11,7 @@ PNG = png(1)
 CODE = base64.b64encode(PNG).decode()
 GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00;"
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(200)) + b"\xff\xd9"
+FRAME = b"\xff\xc0\x00\x11\x08" + b"\xff" * 4 + b"\x03" + bytes(9)
 WEBP = b"RIFF" + (28).to_bytes(4, "little") + b"WEBP" + bytes(24)
 
 
@@ -117,6 +118,9 @@ def webp(kind, rest):
         + b"\xff" * 4
         + bytes(20)
         + b"\xff\xd9",
+        JPEG[:2] + b"\xff\xfe\x00\x02" * 1001 + FRAME + b"\xff\xd9",
+        JPEG[:2] + b"\xff\x01" + FRAME + b"\xff\xd9",
+        JPEG[:2] + b"\xff\xfe\x00\x02what decoders skip" + FRAME + b"\xff\xd9",
         webp(b"VP8X", bytes(4) + b"\xff" * 6 + bytes(20)),
         webp(b"VP8L", b"\x2f" + b"\xff" * 4 + bytes(20)),
         webp(b"VP8 ", bytes(6) + b"\xff" * 4 + bytes(20)),
