@@ -24,7 +24,6 @@ _AT_A_TIME = 1_000
 ABOVE = ("args.json", "all_result.json", "summary/results.json")
 #: A list of results above a run names some hundred tasks.
 LARGEST_ABOVE = 8 * 2**20
-_AT_A_TIME = 1_000
 
 
 def stage(bucket: SourceBucket, prefix: str, root: Path, files: Iterable[ItemFile]) -> None:
