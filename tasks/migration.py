@@ -146,9 +146,7 @@ def verify_items(
     # However large they are, no more of them is at hand at once than there is to copy them.
     batches = cut((ItemKey(item.path, item.id), item.files, item.size_bytes) for item in items)
     known = {item.id: item for item in items}
-    return sum(
-        _verified(stores, migration, [known[id_] for id_ in some], deep) for some in batches
-    )
+    return sum(_verified(stores, migration, [known[id_] for id_ in some], deep) for some in batches)
 
 
 def _verified(stores: Stores, migration: Migration, items: Sequence[Item], deep: bool) -> int:
