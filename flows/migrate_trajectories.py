@@ -89,7 +89,7 @@ def migrate_trajectories(  # noqa: PLR0913 - the fields of the form in Prefect's
             was said before, when it is left out.
         retry_quarantined: Try again what could not be imported before.
         steps: What to do; all of it by default.
-        deep: Verify by reading every object back.
+        deep: Read every object back, with the step of copying only what was not read back since.
         workers: As many batches are copied or verified at a time.
         max_mb_per_s: As many megabytes a second go to the object store and back, by all of them
             together; no limit when it is left out.

@@ -77,7 +77,8 @@ def run(  # noqa: PLR0913 - one parameter an option
         format: Only runs in this format; everything else is archived.
         timezone: Of times that were written down without one, such as Europe/Berlin; UTC, or what
             you said before, when left out.
-        deep: Verify by reading every object back.
+        deep: Read every object back that was not read back since it was copied; `migrate verify
+            --deep` reads all of them.
         retry_quarantined: Try again what could not be imported before.
         workers: As many batches are done at a time; 2 when left out.
         max_mb_per_s: As many megabytes a second go to the object store and back, all together.
