@@ -45,7 +45,9 @@ def delete_agent(agent_id: str, *, yes: bool = False) -> AgentDeletion:
     agent_id = checked_agent_id(agent_id)
     plan = plan_agent(agent_id)
     if not yes:
-        result = AgentDeletion(agent_id=agent_id, found=plan.found, deleted=False, verified=False)
+        result = AgentDeletion(
+            agent_id=agent_id, found=plan.found, deleted=plan.verified, verified=plan.verified
+        )
     else:
         result = _deleted(begin_agent(agent_id))
     _show(result)

@@ -67,10 +67,10 @@ def delete_agent(agent_id: AgentId, /, *, yes: Flag = False, terminal: GivenTerm
 
 
 def _planned(plan: "Plan", command: str) -> Answer:
-    document = plan.model_dump(mode="json") | {"deleted": {}, "verified": False}
+    document = plan.model_dump(mode="json") | {"deleted": {}, "verified": plan.verified}
     if plan.finished_at:
         text = f"It was deleted on {plan.finished_at:%Y-%m-%d}."
-        return Answer(document, Group(_counts(plan.found), text) if any(plan.found) else text)
+        return Answer(document, text if plan.verified else Group(_counts(plan.found), text))
     begun = " It was begun before and not finished." if plan.deletion_id else ""
     words = f"Nothing was deleted now.{begun} '{command}' deletes this for good."
     return Answer(document, Group(_counts(plan.found), _kept(plan.kept), words))

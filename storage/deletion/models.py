@@ -51,6 +51,11 @@ class Plan(Record):
     kept: int = 0
     """Objects that stay, as another task refers to them."""
 
+    @property
+    def verified(self) -> bool:
+        """Whether it was deleted before, and nothing of it is there."""
+        return self.finished_at is not None and not without_zeros(self.found)
+
 
 class Deleted(Record):
     """What a deletion took, and whether a search found nothing of it any more."""

@@ -90,6 +90,8 @@ def test_without_yes_it_is_only_told_what_would_go(
     done = run("tasks", "delete", str(task.id), "--yes", "--json")
     assert (done.code, done.json()["verified"], done.json()["left"]) == (0, True, {})
     assert done.json()["deleted"]["mongodb"] == {"agent_logs": 5, "agent_memories": 1}
+    over = run("tasks", "delete", str(task.id), "--json")
+    assert (over.code, over.json()["verified"]) == (0, True)
     unknown = run("tasks", "delete", str(uuid4()), "--yes")
     assert (unknown.code, "There is no task" in unknown.err) == (2, True)
 
