@@ -111,8 +111,10 @@ def _count(
     connection: PgConnection, table: str, condition: LiteralString, value: str | UUID
 ) -> int:
     # The table's name comes from the catalog, and is quoted as one.
-    counting = sql.SQL("SELECT count(*) FROM {} WHERE ").format(sql.Identifier(table))
-    told = connection.execute(counting + sql.SQL(condition), [value]).fetchall()
+    counting = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+        sql.Identifier(table), sql.SQL(condition)
+    )
+    told = connection.execute(counting, [value]).fetchall()
     return int(told[0][0])
 
 

@@ -2,9 +2,10 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import psycopg
 import pytest
@@ -57,6 +58,15 @@ def becomes_healthy(adapter, seconds=30):
     while not (health := adapter.health_check()).healthy and time.monotonic() < until:
         time.sleep(0.2)
     return health
+
+
+def listens(port, seconds=30):
+    """Wait for a server that no client of ours is to reach."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return
+        time.sleep(0.1)
 
 
 # MongoDB -----------------------------------------------------------------------------------------
@@ -146,6 +156,8 @@ def minios(short_folders, authority, ports):
         command += [certificates, "--address", f"127.0.0.1:{ports[name]}", "--quiet"]
         login = {"MINIO_ROOT_USER": "tester", "MINIO_ROOT_PASSWORD": LOGIN["MINIO_SECRET_KEY"]}
         running.append(started(command, **login))
+    for name in issued:
+        listens(ports[name])
     yield
     for process in running:
         process.kill()
