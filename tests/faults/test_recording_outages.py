@@ -32,6 +32,7 @@ from tests.faults.recording_trials import (
     count_outage,
     moments,
     some,
+    wait_until,
     wait_until_empty,
 )
 
@@ -152,9 +153,10 @@ def test_a_store_away_costs_the_agent_nothing_and_loses_nothing(
     delivery = DeliveryProcess(spool.folder, "--forever", environment=away.environment)
     with closing(stores), delivery:
         agent = Agent(spool.folder, agent_id, "--pause", 0.004, "--threads", 1).begin()
-        time.sleep(2 * QUIET_SECONDS)
+        arrived = partial(_arrived, stores, agent_id, store)
+        wait_until(lambda: all(arrived()), 60, "nothing has arrived before a store went away")
         for _ in range(trials):
-            _suffer(agent, outage(own, away, store), partial(_arrived, stores, agent_id, store))
+            _suffer(agent, outage(own, away, store), arrived)
             own.up(prefect=False)
             time.sleep(QUIET_SECONDS)
         assert agent.finish() == 0
