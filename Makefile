@@ -28,7 +28,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: setup  ## Start the servers, record two agent runs, evaluate and check them
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## Run every test on real servers (about 20 minutes on two cores)
+test: setup  ## Run every test on real servers (about 45 minutes on two cores)
 	@$(BIN)/python -m pytest
 
 faults: setup  ## Kill, cut off and fill up what records, N times each: make faults N=200
