@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 # Before the import, which reads it: nobody is told what is checked here.
@@ -31,6 +31,8 @@ from great_expectations.expectations.expectation import Expectation
 from quality.check_files import Check
 from storage.quality import CheckResult, Severity
 
+#: Every row says how many there are: the query runs once, and not a second time to be counted.
+_COUNT = "agentruns_bad_rows"
 #: Of each check, as many bad rows are kept; the tables know all of them.
 MOST_SAMPLES = 20
 _LONGEST_FAULT = 300
@@ -39,6 +41,23 @@ _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "warning", Severity
 _SOMEWHERE = "postgresql+psycopg://user@server/database"
 #: What SQLAlchemy would take for a parameter; a cast is none.
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
+
+
+class BadRows(UnexpectedRowsExpectation):
+    """No row is bad; told by one run of a query that gives the first of them and their number."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,
+    ) -> dict[str, Any]:
+        rows = metrics["unexpected_rows_query.table"]
+        counted = rows[0][_COUNT] if rows else 0
+        found = {"observed_value": counted, "details": {"unexpected_rows": rows}}
+        return {"success": not rows, "result": found}
 
 
 def ask(checks: Sequence[Check], connection: Mapping[str, Any]) -> list[CheckResult]:
@@ -116,7 +135,7 @@ def _expectation(check: Check) -> Expectation:
     named: dict[str, Any] = {"meta": {"check": check.name}, "severity": _SEVERITIES[check.severity]}
     if not check.sql:
         return ExpectTableRowCountToBeBetween(min_value=1, **named)
-    return UnexpectedRowsExpectation(
+    return BadRows(
         unexpected_rows_query=_in_its_words(check.sql), description=check.message, **named
     )
 
@@ -129,7 +148,8 @@ def _in_its_words(sql: str) -> str:
     braced = sql.replace("{", "{{").replace("}", "}}")
     escaped = _PARAMETER.sub(r"\\:", braced)
     # Nothing can be written on this connection, and whoever names a file may read everything.
-    return f"SELECT * FROM (\n{escaped}\n) AS bad_rows /* {{batch}} */"  # noqa: S608 - see above
+    counted = f"SELECT *, count(*) OVER () AS {_COUNT} FROM (\n{escaped}\n) AS bad_rows"  # noqa: S608 - see above
+    return f"{counted} LIMIT {MOST_SAMPLES} /* {{batch}} */"
 
 
 def _result(check: Check, found: Mapping[str, Any], fault: str | None) -> CheckResult:
@@ -144,13 +164,13 @@ def _result(check: Check, found: Mapping[str, Any], fault: str | None) -> CheckR
         passed=good,
         bad_rows=bad,
         message=check.message,
-        sample=[_row(row) for row in rows[:MOST_SAMPLES]],
+        sample=[_row(row) for row in rows],
         fault=fault,
     )
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value(value) for name, value in row.items()}
+    return {name: _value(value) for name, value in row.items() if name != _COUNT}
 
 
 def _value(value: Any) -> Any:

@@ -25,6 +25,7 @@ class HostileBucket(ThreadingHTTPServer):
         self.served: Answer = objects.__getitem__
         self.order: Callable[[list[str]], list[str]] = sorted
         self.minds_the_place = True
+        self.tells_where_more_is = True
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -43,7 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
     def _list(self, asked: dict[str, list[str]]) -> bytes:
-        after = asked.get("start-after", [""])[0] if self.server.minds_the_place else ""
+        told = unquote(asked.get("continuation-token", [""])[0])
+        after = told if self.server.minds_the_place else ""
         names = self.server.order([name for name in self.server.objects if name > after])[:_PAGE]
         rows = "".join(
             f"<Contents><Key>{quote(name)}</Key><LastModified>2026-06-01T10:00:00.000Z"
@@ -51,9 +53,13 @@ class _Handler(BaseHTTPRequestHandler):
             f"<Size>{len(self.server.objects[name])}</Size></Contents>"
             for name in names
         )
+        # As some servers do: more is announced after a full page, and may be nothing.
+        more = f"<NextContinuationToken>{quote(names[-1])}</NextContinuationToken>" if names else ""
+        more = more if self.server.tells_where_more_is else ""
         return (
             "<ListBucketResult><Name>evil</Name><EncodingType>url</EncodingType>"
-            f"<IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
+            f"<IsTruncated>{str(len(names) == _PAGE).lower()}</IsTruncated>{more}{rows}"
+            "</ListBucketResult>"
         ).encode()
 
     def _object(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """Screenshots and files: uploaded, downloaded, listed, and shown to browsers."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from copy import copy
 from datetime import timedelta
@@ -24,14 +24,13 @@ from storage.minio.content import Content
 from storage.minio.describing import described
 from storage.minio.errors import certain_etag, translated
 from storage.minio.marking import marker_of
+from storage.minio.names import NamesPage, every_name, names
 from storage.minio.objects import (
     ObjectDetails,
     ObjectInfo,
     StoredPath,
     TopLevel,
     details,
-    is_last,
-    names,
     put,
     response_headers,
     top_level,
@@ -186,10 +185,7 @@ class MinIOAdapter(Closable):
 
         Only the operator's key may list: MinIO cannot keep an agent that lists to its own prefix.
         """
-        page = self._names(Bucket(bucket), prefix, after)
-        while page:
-            yield from page
-            page = () if is_last(page) else self._names(Bucket(bucket), prefix, page[-1].path)
+        yield from every_name(lambda token: self._names(Bucket(bucket), prefix, after, token))
 
     def get_presigned_url(
         self,
@@ -290,6 +286,8 @@ class MinIOAdapter(Closable):
             )
 
     @retried
-    def _names(self, bucket: Bucket, prefix: str, after: str | None) -> Sequence[ObjectInfo]:
+    def _names(
+        self, bucket: Bucket, prefix: str, after: str | None, token: str | None
+    ) -> NamesPage:
         with self._translated():
-            return names(self._client, bucket.value, prefix, after)
+            return names(self._client, bucket.value, prefix, after=after, token=token)

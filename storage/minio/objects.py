@@ -1,10 +1,8 @@
 """Objects: how one is put, what is known of one, and how its URL makes browsers treat it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import SEEK_END
-from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -25,8 +23,6 @@ from storage.minio.errors import certain_etag
 from storage.pace import Pace
 
 _PREFIX = "x-amz-meta-"
-#: As many names as the server gives in one answer.
-_PAGE = 1000
 
 
 class StoredPath(str):
@@ -102,12 +98,6 @@ class _Paced:
         return piece
 
 
-def names(client: Minio, bucket: str, prefix: str, after: str | None) -> list[ObjectInfo]:
-    """The next names after `after`; fewer than a page's worth are the last."""
-    objects = client.list_objects(bucket, prefix, recursive=True, start_after=after)
-    return [_info(item) for item in islice(objects, _PAGE)]
-
-
 class TopLevel(NamedTuple):
     """What lies at the top of a bucket: prefixes that end in a slash, and objects beside them."""
 
@@ -134,11 +124,6 @@ def details(client: Minio, bucket: str, path: str) -> ObjectDetails:
         if name.startswith(_PREFIX)
     }
     return ObjectDetails(_info(found), found.content_type or UNKNOWN, tags)
-
-
-def is_last(page: Sequence[ObjectInfo]) -> bool:
-    """Whether nothing follows this page of names."""
-    return len(page) < _PAGE
 
 
 def response_headers(path: str, content_type: str | None = None) -> dict[str, str]:

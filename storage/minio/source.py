@@ -1,7 +1,7 @@
 """A bucket of somebody else's, read with a key of its own: the source of a migration."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,8 @@ from minio.error import S3Error
 
 from storage.errors import RecordNotFound, SettingsError, StorageError
 from storage.minio.clients import pool
-from storage.minio.objects import ObjectInfo, is_last, names
+from storage.minio.names import NamesPage, every_name, names
+from storage.minio.objects import ObjectInfo
 from storage.minio.source_errors import told
 from storage.retries import retried
 from storage.settings import Settings
@@ -52,17 +53,15 @@ class SourceBucket:
         Raises:
             StorageError: when the server gives names that were not asked for, or out of order.
         """
-        page, last = self._page(prefix, None), ""
-        while page:
-            for info in page:
-                if not info.path.startswith(prefix) or last >= info.path:
-                    raise StorageError(
-                        f"The S3 server at {self.address} lists names out of order or beyond "
-                        f"{prefix!r}, so that nobody can tell what was seen; it cannot be a source."
-                    )
-                last = info.path
-                yield _of_listing(info)
-            page = [] if is_last(page) else self._page(prefix, last)
+        last = ""
+        for info in every_name(lambda token: self._page(prefix, token)):
+            if not info.path.startswith(prefix) or last >= info.path:
+                raise StorageError(
+                    f"The S3 server at {self.address} lists names out of order or beyond "
+                    f"{prefix!r}, so that nobody can tell what was seen; it cannot be a source."
+                )
+            last = info.path
+            yield _of_listing(info)
 
     @retried
     def is_empty(self, prefix: str) -> bool:
@@ -141,9 +140,9 @@ class SourceBucket:
         return self.stat(target).size == version.size
 
     @retried
-    def _page(self, prefix: str, after: str | None) -> Sequence[ObjectInfo]:
+    def _page(self, prefix: str, token: str | None) -> NamesPage:
         with self._told():
-            return names(self._client, self.bucket, prefix, after)
+            return names(self._client, self.bucket, prefix, token=token)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

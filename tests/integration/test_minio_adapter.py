@@ -243,7 +243,7 @@ def test_what_is_not_there_is_not_found_and_can_be_deleted(
 def test_a_listing_goes_over_many_pages(
     minio: MinIOAdapter, agent_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.minio.objects._PAGE", 3)
+    monkeypatch.setattr("storage.minio.names._PAGE", "3")
     paths = {minio.upload_file(bytes([number])) for number in range(7)}
 
     found = [item.path for item in minio.list("binaries", f"{agent_id}/")]

@@ -115,6 +115,17 @@ def test_a_list_without_an_end_is_refused(stores, agent_id, scratch, monkeypatch
             store.take_inventory(store.open("s3://evil/runs", agent_id))
 
 
+def test_a_list_that_says_there_is_more_and_not_where_is_refused(
+    stores, agent_id, scratch, monkeypatch
+):
+    objects = {f"runs/{n:04d}": b"x" for n in range(1000)}
+    store = MigrationStore(stores.postgres)
+    with hostile_bucket(monkeypatch, objects) as server:
+        server.tells_where_more_is = False
+        with pytest.raises(StorageError, match="is not an S3 server"):
+            store.take_inventory(store.open("s3://evil/runs", agent_id))
+
+
 @pytest.mark.parametrize("more", [0, 3 * 2**20])
 def test_an_object_that_is_another_with_each_reading_is_set_aside(
     stores, agent_id, scratch, monkeypatch, more
