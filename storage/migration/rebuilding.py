@@ -6,7 +6,7 @@ import os
 import tarfile
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -26,6 +26,8 @@ from storage.postgres.queries import query
 
 #: A manifest that is larger is none of ours.
 _LARGEST_MANIFEST = 512 * 2**20
+#: Lies in a folder that is not rebuilt yet, and names its task; a kill leaves it there.
+_MARK = ".agentruns-rebuilding"
 _DAMAGED = "The archive {} is damaged: {}. 'agentruns migrate verify --deep' tells what else is."
 
 
@@ -50,14 +52,15 @@ class Rebuilding:
     def rebuild(self, task_id: UUID, target: Path) -> Rebuilt:
         """Write the folder that a task was imported from, below `target`, which has to be empty.
 
+        It may be killed at any point and be called again with the same target.
+
         Raises:
             RecordNotFound: when the task did not come from a folder.
             RecordRejected: when the target is not empty, or the archive is damaged.
         """
         archive = self._archive_of(task_id)
-        _make_room(target)
         equal, redacted = 0, list[dict[str, Any]]()
-        with self._opened(archive) as (tar, manifest):
+        with self._opened(archive) as (tar, manifest), _room(target, task_id, manifest):
             for entry in manifest:
                 path = _place(target, entry, archive)
                 with self._content(tar, entry, archive) as pieces:
@@ -115,10 +118,24 @@ class Rebuilding:
         return self._minio.download(bucket, path)
 
 
-def _make_room(target: Path) -> None:
+@contextmanager
+def _room(target: Path, task_id: UUID, manifest: list[dict[str, Any]]) -> Iterator[None]:
+    """A folder that is empty, or that a killed rebuild of the same task has left."""
     target.mkdir(parents=True, exist_ok=True)
-    if any(target.iterdir()):
+    mark = target / _free_name({entry.get("path") for entry in manifest})
+    there = [path for path in target.iterdir() if path != mark]
+    if there and not (mark.is_file() and mark.read_text() == str(task_id)):
         raise RecordRejected(f"{target} is not empty: name a new folder.")
+    mark.write_text(str(task_id))
+    yield
+    mark.unlink()
+
+
+def _free_name(taken: Collection[str | None]) -> str:
+    name = _MARK
+    while name in taken:
+        name += "-"
+    return name
 
 
 def _manifest(tar: tarfile.TarFile, archive: str) -> list[dict[str, Any]]:
@@ -147,7 +164,8 @@ def _write(path: Path, pieces: Iterable[bytes], modified_ns: int) -> str:
     """Write a file, and tell its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    # The target was empty, so that there is no link to follow.
+    # Of a rebuild that was killed; in what was empty then, there is no link to follow.
+    path.unlink(missing_ok=True)
     with path.open("xb") as stream:
         for piece in pieces:
             digest.update(piece)

@@ -340,6 +340,25 @@ def test_no_secret_is_in_an_archive(stores, store, source, agent_id, tmp_path):
         )
 
 
+def test_a_folder_that_is_rebuilt_in_part_says_so_and_is_completed(
+    stores, store, source, agent_id, tmp_path, monkeypatch
+):
+    migration = inventory(store, source, agent_id)
+    copied(stores, store, migration)
+    one, other = tasks_of(stores, agent_id)[:2]
+    target = tmp_path / "rebuilt"
+    rebuilding = Rebuilding(stores.postgres, stores.minio)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rebuilding.rebuild(one, target)
+    assert (target / ".agentruns-rebuilding").read_text() == str(one)
+    with pytest.raises(RecordRejected, match="not empty"):
+        rebuilding.rebuild(other, target)
+    done = rebuilding.rebuild(one, target)
+    assert done.files == len([path for path in target.rglob("*") if path.is_file()])
+
+
 def test_a_rebuild_never_writes_over_anything(stores, store, source, agent_id):
     migration = inventory(store, source, agent_id)
     copied(stores, store, migration)
