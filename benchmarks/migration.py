@@ -215,7 +215,7 @@ def verify_rest(stores: Stores, store: MigrationStore, migration: Migration) -> 
             found = verifying.differences(item, files[item.id])
             if found:
                 raise RuntimeError(f"{item.name}: {found[0]}")
-            store.note_differences(item.id, found, deep=False)
+            store.note_differences(item, found, deep=False)
         after = ids[-1]
     store.note_verification(migration.id, deep=False)
 

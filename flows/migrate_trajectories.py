@@ -152,5 +152,5 @@ def _verify(migration_id: UUID, deep: bool, lanes: Lanes, *, only_new: bool) -> 
             lanes.done(waiting.popleft())
     for future in waiting:
         lanes.done(future)
-    note_verification(migration_id, deep)
+    note_verification(migration_id, deep, only_new=only_new)
     supersede_tasks(migration_id)

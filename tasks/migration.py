@@ -157,7 +157,7 @@ def _verified(stores: Stores, migration: Migration, items: Sequence[Item], deep:
         verifying = Verifying(stores, here, deep=deep)
         for item in items:
             found = verifying.differences(item, files[item.id])
-            store.note_differences(item.id, found, deep=deep)
+            store.note_differences(item, found, deep=deep)
             differ += bool(found)
     files_read, size = sum(item.files for item in items), sum(item.size_bytes for item in items)
     _steps().count(migration.id, "verify", Amount(len(items), files_read, size, differ))
@@ -165,9 +165,9 @@ def _verified(stores: Stores, migration: Migration, items: Sequence[Item], deep:
 
 
 @store_task
-def note_verification(migration_id: UUID, deep: bool) -> None:
+def note_verification(migration_id: UUID, deep: bool, *, only_new: bool = False) -> None:
     """Note that the whole migration was verified."""
-    _store().note_verification(migration_id, deep=deep)
+    _store().note_verification(migration_id, deep=deep, only_new=only_new)
     _steps().end(migration_id, "verify")
 
 

@@ -1,7 +1,8 @@
 """Whether what is expected of some items is in the stores: a few questions for all of them."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from uuid import UUID
 from agentruns.models import Bucket, LogEntry, Memory
 from storage.errors import RecordNotFound
 from storage.migration.expected import Expected, Wanted
+from storage.migration.listings import Listings
 from storage.migration.models import Difference
 from storage.postgres.queries import query
 from storage.stores import Stores
@@ -27,8 +29,8 @@ _ROWS = {
 }
 _DOCUMENTS: dict[str, type[LogEntry] | type[Memory]] = {"logs": LogEntry, "memories": Memory}
 
-#: Bucket and path of an object to its size and ETag.
-_Listed = dict[tuple[str, str], tuple[int, str]]
+#: Path of an object to its size and ETag.
+_Listed = Mapping[str, tuple[int, str]]
 
 
 class _Row(NamedTuple):
@@ -47,6 +49,8 @@ class _Found(NamedTuple):
     missing: dict[str, set[UUID]]
     """By kind."""
     rows: dict[UUID, _Row]
+    archives: dict[str, _Row]
+    """By path."""
 
 
 class Comparing:
@@ -56,10 +60,11 @@ class Comparing:
         self._stores = stores
         self._agent_id = agent_id
         self._deep = deep
+        self._listings = Listings(stores.minio, agent_id)
 
     def differences(self, items: Sequence[Wanted]) -> dict[UUID, list[Difference]]:
         """By item, what is not there or is another; nothing when all is well."""
-        found = _Found(self._missing(items), self._rows_of_files(items))
+        found = _Found(self._missing(items), self._rows_of_files(items), self._archives(items))
         objects = in_parallel(partial(self._of_objects, found), items, _THREADS)
         return {
             item.item_id: [*_missing_of(item.expected, found), *differ][:MOST_DIFFERENCES]
@@ -83,6 +88,12 @@ class Comparing:
         ids = set(chain.from_iterable(item.expected.files for item in items))
         return {row[0]: _Row(*row[1:]) for row in self._rows("known_files", ids)}
 
+    def _archives(self, items: Sequence[Wanted]) -> dict[str, _Row]:
+        paths = sorted({item.archive_path for item in items if item.archive_path})
+        with self._stores.postgres.connection() as connection:
+            rows = connection.execute(query("known_archives"), {"paths": paths}).fetchall()
+        return {row[0]: _Row(*row[1:]) for row in rows}
+
     def _rows(self, name: str, ids: Collection[UUID]) -> Iterator[tuple[Any, ...]]:
         for some in _portions(ids):
             with self._stores.postgres.connection() as connection:
@@ -90,33 +101,31 @@ class Comparing:
 
     def _of_objects(self, found: _Found, item: Wanted) -> list[Difference]:
         rows = {id_: found.rows[id_] for id_ in item.expected.files if id_ in found.rows}
-        listed = self._listed(item, {row.bucket for row in rows.values()})
+        buckets = {row.bucket for row in rows.values()}
+        listed = {bucket: self._listed(item, bucket) for bucket in buckets}
         differ = [
             Difference(row.path, said)
             for id_, row in rows.items()
-            if (said := self._of_object(row, item.expected.files[id_], listed))
+            if (said := self._of_file(row, item.expected.files[id_], listed[row.bucket]))
         ]
-        return [*differ, *self._of_archive(item, listed)]
+        return [*differ, *self._of_archive(found, item)]
 
-    def _listed(self, item: Wanted, buckets: Collection[str]) -> _Listed:
-        """Size and ETag of every object of the item's tasks in these buckets."""
-        return {
-            (bucket, info.path): (info.size, info.etag)
-            for bucket in buckets
-            for task_id in item.task_ids
-            for info in self._stores.minio.list(bucket, f"{self._agent_id}/{task_id}/")
-        }
+    def _listed(self, item: Wanted, bucket: str) -> _Listed:
+        """Size and ETag of every object of the item's tasks in a bucket."""
+        return ChainMap(*(self._listings.of(bucket, task_id) for task_id in item.task_ids))
 
-    def _of_object(self, row: _Row, expected: tuple[str, int], listed: _Listed) -> str | None:
-        known = listed.get((row.bucket, row.path))
+    def _of_file(self, row: _Row, expected: tuple[str, int], listed: _Listed) -> str | None:
         if (row.sha256, row.size) != expected:
             return "Its row tells of another content."
+        return self._of_object(row, listed.get(row.path), "The object")
+
+    def _of_object(self, row: _Row, known: tuple[int, str] | None, what: str) -> str | None:
         if known is None:
-            return "The object is missing."
+            return f"{what} is missing."
         if known[0] != row.size:
-            return f"The object has {known[0]} bytes where its row has {row.size}."
+            return f"{what} has {known[0]} bytes where its row has {row.size}."
         if row.etag is not None and known[1] != row.etag:
-            return "The object has another ETag than its row."
+            return f"{what} has another ETag than its row."
         return self._of_content(row.bucket, row.path) if self._deep else None
 
     def _of_content(self, bucket: str, path: str) -> str | None:
@@ -125,24 +134,32 @@ class Comparing:
         with self._stores.minio.stream(bucket, path) as pieces:
             for piece in pieces:
                 digest.update(piece)
-        promised = path.rpartition("/")[2].partition(".")[0]
-        return None if digest.hexdigest() == promised else "The object has other bytes than it had."
+        is_same = digest.hexdigest() == _promised(path)
+        return None if is_same else "The object has other bytes than it had."
 
-    def _of_archive(self, item: Wanted, listed: _Listed) -> list[Difference]:
+    def _of_archive(self, found: _Found, item: Wanted) -> list[Difference]:
         path = item.archive_path
         if path is None:
             return [Difference(item.name, "It has no archive of its files.")]
-        if (Bucket.BINARIES.value, path) not in listed and not self._is_there(path):
-            return [Difference(path, "The archive is missing.")]
-        said = self._of_content(Bucket.BINARIES, path) if self._deep else None
+        row = found.archives.get(path)
+        if row is None:
+            return [Difference(path, "The archive is not in the table binary_file_metadata.")]
+        if row.sha256 != _promised(path):
+            return [Difference(path, "The row of the archive tells of another content.")]
+        said = self._of_object(row, self._looked_up(path), "The archive")
         return [Difference(path, said)] if said else []
 
-    def _is_there(self, path: str) -> bool:
+    def _looked_up(self, path: str) -> tuple[int, str] | None:
         try:
-            self._stores.minio.stat(Bucket.BINARIES, path)
+            info = self._stores.minio.stat(Bucket.BINARIES, path).info
         except RecordNotFound:
-            return False
-        return True
+            return None
+        return info.size, info.etag
+
+
+def _promised(path: str) -> str:
+    """The SHA-256 of the content, as the name has it."""
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def _missing_of(expected: Expected, found: _Found) -> Iterator[Difference]:

@@ -69,8 +69,9 @@ class Copying:
         """
         copies = self._copied(migration, ids)
         if comparing:
-            done = [copy.wanted() for copy in copies if _is_comparable(copy.outcome)]
-            self._store.note_verified(comparing.differences(done))
+            done = [copy for copy in copies if _is_comparable(copy.outcome)]
+            found = comparing.differences([copy.wanted() for copy in done])
+            self._store.note_verified([copy.item for copy in done], found)
         return sum(map(_counted, copies), Copied())
 
     def _copied(self, migration: Migration, ids: Sequence[UUID]) -> Sequence[ItemCopy]:

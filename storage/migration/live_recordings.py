@@ -5,6 +5,7 @@ of it. Then nothing is imported twice: what only the folder has joins the live t
 differ, they stay two tasks, and that is told.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,8 @@ from storage.stores import Stores
 RECORDABLE = frozenset({"cua"})
 #: A recording of which nothing is heard for so long does not go on.
 SILENT_SECONDS = 3600
+#: Live tasks that are held in memory, as several items may be parts of one.
+MOST_READ = 4
 WAITS = "Its live recording still goes on; the next run looks at it again."
 DIFFERS = (
     "The live recording {task} tells this run otherwise ({what}), so that they stay two tasks: "
@@ -78,10 +81,11 @@ class Recorded:
 
 
 class LiveRecordings:
-    """Finds the live recordings of items."""
+    """Finds the live recordings of a batch of items; what these have is read once for all."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._read: OrderedDict[UUID, Contents] = OrderedDict()
 
     def readings(
         self, migration: Migration, items: Sequence[Item], patterns: SecretPatterns
@@ -108,7 +112,7 @@ class LiveRecordings:
         self, migration: Migration, item: Item, task_id: UUID, patterns: SecretPatterns
     ) -> Recorded:
         """The item beside the live task that it belongs to."""
-        live = live_contents(self._stores, migration.agent_id, task_id)
+        live = self._contents(migration.agent_id, task_id)
         folder = Contents(keep_words=live.is_masked)
         for record in read_item(migration, item, patterns, task_id):
             if not isinstance(record, Problem):
@@ -122,6 +126,15 @@ class LiveRecordings:
         )
         files = [file for sha256, file in live.files.items() if sha256 in covered]
         return Recorded(comparison, rest, files)
+
+    def _contents(self, agent_id: str, task_id: UUID) -> Contents:
+        """What a live task has, read once for all items that stand beside it."""
+        if task_id not in self._read:
+            self._read[task_id] = live_contents(self._stores, agent_id, task_id)
+        self._read.move_to_end(task_id)
+        while len(self._read) > MOST_READ:
+            self._read.popitem(last=False)
+        return self._read[task_id]
 
     def _candidates(
         self, migration: Migration, items: Sequence[Item], glances: Mapping[UUID, Glance]

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from agentruns.trajectories import Problem
-from storage.migration.models import Difference
+from storage.migration.models import Difference, Item
 from storage.migration.outcome import Outcome
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
@@ -27,9 +27,18 @@ def note(connection: PgConnection, outcomes: Iterable[Outcome]) -> None:
 
 
 def note_differences(
-    connection: PgConnection, found: Mapping[UUID, Sequence[Difference]], *, deep: bool
+    connection: PgConnection,
+    items: Iterable[Item],
+    found: Mapping[UUID, Sequence[Difference]],
+    *,
+    deep: bool,
 ) -> None:
-    """Keep what a verification of items found; those of which it found nothing are verified."""
+    """Keep what a verification of items found; those of which it found nothing are verified.
+
+    Nothing of those that changed since they were read.
+    """
+    valid = _still_as_verified(connection, [item for item in items if item.id in found])
+    found = {item_id: found[item_id] for item_id in valid}
     connection.execute(query("forget_differences"), {"item_ids": list(found)})
     told = [
         {"item_id": item_id, "number": number, "path": path, "difference": said}
@@ -41,6 +50,14 @@ def note_differences(
     bad = [item_id for item_id, differences in found.items() if differences]
     connection.execute(query("note_verified"), {"ids": good, "deep": deep})
     connection.execute(query("note_different"), {"ids": bad})
+
+
+def _still_as_verified(connection: PgConnection, items: Sequence[Item]) -> list[UUID]:
+    told = {
+        "ids": [item.id for item in items],
+        "fingerprints": [item.fingerprint for item in items],
+    }
+    return [row[0] for row in connection.execute(query("still_as_verified"), told)]
 
 
 def _is_noted(connection: PgConnection, outcome: Outcome) -> bool:

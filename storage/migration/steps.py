@@ -136,8 +136,8 @@ def count(connection: PgConnection, migration_id: UUID, step: str, done: Amount)
 
 
 def count_copied(connection: PgConnection, outcomes: Sequence[Outcome]) -> None:
-    """Count the items of a batch that are settled."""
-    settled = [one for one in outcomes if one.status != "pending"]
+    """Count the items of a batch that are settled, and were not when it was first tried."""
+    settled = [o for o in outcomes if o.status != "pending" and o.item.status == "pending"]
     for migration_id, some in groupby(settled, lambda one: one.item.migration_id):
         count(connection, migration_id, "copy", _amount(list(some)))
 

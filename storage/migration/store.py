@@ -183,21 +183,24 @@ class MigrationStore:
             return [row[0] for row in connection.execute(query("items_to_verify"), given)]
 
     @retried
-    def note_differences(self, item_id: UUID, found: Sequence[Difference], *, deep: bool) -> None:
+    def note_differences(self, item: Item, found: Sequence[Difference], *, deep: bool) -> None:
         """Keep what a verification of an item found; nothing makes it verified."""
         with self._postgres.connection() as connection:
-            note_differences(connection, {item_id: found}, deep=deep)
+            note_differences(connection, [item], {item.id: found}, deep=deep)
 
     @retried
-    def note_verified(self, found: Mapping[UUID, Sequence[Difference]]) -> None:
+    def note_verified(
+        self, items: Sequence[Item], found: Mapping[UUID, Sequence[Difference]]
+    ) -> None:
         """Keep what a verification of some items found, in one transaction."""
         with self._postgres.connection() as connection:
-            note_differences(connection, found, deep=False)
+            note_differences(connection, items, found, deep=False)
 
     @retried
-    def note_verification(self, migration_id: UUID, *, deep: bool) -> None:
-        """Note that the whole migration was verified."""
-        self._run("note_verification", {"id": migration_id, "deep": deep})
+    def note_verification(self, migration_id: UUID, *, deep: bool, only_new: bool = False) -> None:
+        """Note that the whole migration was verified; with `only_new`, when it was last read."""
+        told = {"id": migration_id, "deep": deep, "only_new": only_new}
+        self._run("note_verification", told)
 
     @retried
     def differences(self, migration_id: UUID, limit: int = 100) -> list[DifferenceEntry]:

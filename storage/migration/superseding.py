@@ -12,6 +12,8 @@ from agentruns.models import Bucket
 from storage.acts import Act
 from storage.migration.item_contents import APART
 from storage.migration.models import START, ItemKey
+from storage.minio.removing import ObjectRemover
+from storage.mongo.removing import DocumentRemover
 from storage.postgres.queries import query
 from storage.retries import retried
 from storage.stores import Stores
@@ -28,6 +30,13 @@ class Superseded(NamedTuple):
     item_id: UUID
     new: UUID
     old: UUID
+
+
+class Removing(NamedTuple):
+    """What removes for good, on all clusters and with all versions."""
+
+    objects: ObjectRemover
+    documents: DocumentRemover
 
 
 class Superseding:
@@ -48,7 +57,9 @@ class Superseding:
 
         It may be killed at any point and be called again.
         """
-        return sum(self._remove(agent_id, found) for found in self._found(migration_id))
+        with DocumentRemover(self._stores.settings) as documents:
+            removing = Removing(ObjectRemover(self._stores.settings), documents)
+            return sum(self._remove(agent_id, f, removing) for f in self._found(migration_id))
 
     def _found(self, migration_id: UUID) -> Iterator[Superseded]:
         after = START
@@ -64,17 +75,16 @@ class Superseding:
             rows = connection.execute(query("tasks_to_supersede"), given).fetchall()
         return [Superseded(*row) for row in rows]
 
-    def _remove(self, agent_id: str, found: Superseded) -> bool:
+    def _remove(self, agent_id: str, found: Superseded, removing: Removing) -> bool:
         if self._has_own_records(agent_id, found.old):
             return False
         told = {"superseded_by": str(found.new)}
         self._stores.postgres.audit("data deleted", [Act(agent_id, found.old, told)])
-        minio, mongo = self._stores.minio, self._stores.mongo
         self._follow(found)
         for bucket in Bucket:
-            for info in list(minio.list(bucket, f"{agent_id}/{found.old}/")):
-                minio.delete(bucket, info.path)
-        mongo.remove_task(agent_id, found.old)
+            for versions in removing.objects.versions(bucket, f"{agent_id}/{found.old}/"):
+                removing.objects.remove(bucket, versions)
+        removing.documents.remove_tasks(agent_id, [found.old])
         self._drop(found)
         return True
 

@@ -22,9 +22,9 @@ class Verifying:
     """Compares items with what the stores have of them."""
 
     def __init__(self, stores: Stores, migration: Migration, *, deep: bool = False) -> None:
-        self._stores = stores
         self._migration = migration
         self._comparing = Comparing(stores, migration.agent_id, deep=deep)
+        self._recordings = LiveRecordings(stores)
 
     def differences(self, item: Item, files: Sequence[ItemFile]) -> list[Difference]:
         """What differs between source, rows, documents and objects; nothing when all is well."""
@@ -56,8 +56,8 @@ class Verifying:
         """What the item brought; beside a live recording, that has to have the rest."""
         if item.recorded_as is None:
             return read_item(self._migration, item, SecretPatterns())
-        recordings = LiveRecordings(self._stores)
-        found = recordings.beside(self._migration, item, item.recorded_as, SecretPatterns())
+        live, patterns = item.recorded_as, SecretPatterns()
+        found = self._recordings.beside(self._migration, item, live, patterns)
         expected.ids["tasks"] = {item.recorded_as}
         expected.files |= {file.id: (file.sha256, file.size_bytes) for file in found.files}
         told += [Difference(item.name, TOLD.format(said)) for said in found.comparison.differing]

@@ -181,13 +181,6 @@ class MongoAdapter(Closable):
             )
             return any(found)
 
-    @retried
-    def remove_task(self, agent_id: str, task_id: UUID) -> None:
-        """Remove the log entries and memories of a task that another one supersedes."""
-        with self._clusters.database(agent_id) as database:
-            for name in (LOGS, MEMORIES):
-                database[name].delete_many({"task_id": task_id})
-
     def health_check(self) -> Health:
         """Whether every cluster that this adapter needs answers; never raises, never hangs."""
         return timed_health("mongodb", lambda: probe(self._clusters, self._agent_id))

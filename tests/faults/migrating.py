@@ -72,7 +72,7 @@ class Work:
             verifying = Verifying(self._stores, here, deep=True)
             for item in self._store.items(ids):
                 found = verifying.differences(item, files[item.id])
-                self._store.note_differences(item.id, found, deep=True)
+                self._store.note_differences(item, found, deep=True)
         self._store.note_verification(self._migration.id, deep=True)
 
     def cutover(self) -> None:

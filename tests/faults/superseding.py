@@ -42,7 +42,7 @@ def verify(stores: Stores, store: MigrationStore, migration: Migration) -> None:
     files = store.files_of(ids)
     for item in store.items(ids):
         found = verifying.differences(item, files[item.id])
-        store.note_differences(item.id, found, deep=True)
+        store.note_differences(item, found, deep=True)
 
 
 if __name__ == "__main__":

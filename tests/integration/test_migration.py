@@ -368,8 +368,8 @@ def test_a_rebuild_never_writes_over_anything(stores, store, source, agent_id):
 
 def verified(stores, store, migration):
     copied(stores, store, migration)
-    for item_id in store.items_to_verify(migration.id, None, 1000):
-        store.note_differences(item_id, [], deep=True)
+    for item in store.items(store.items_to_verify(migration.id, None, 1000)):
+        store.note_differences(item, [], deep=True)
 
 
 def test_the_gate_names_everything_that_speaks_against_a_cutover(stores, store, source, agent_id):

@@ -106,7 +106,7 @@ class Fleet:
         files = self.store.files_of([item.id for item in self.items()])
         found = {item.name: verifying.differences(item, files[item.id]) for item in self.items()}
         for item in self.items():
-            self.store.note_differences(item.id, found[item.name], deep=True)
+            self.store.note_differences(item, found[item.name], deep=True)
         return {name: said for name, said in found.items() if said}
 
     def tasks(self) -> list[AgentTask]:

@@ -257,7 +257,7 @@ MIGRATING = {
     "note_copy": [{"id": TASK}],
     "note_inventory": [{"id": TASK, "listed_with": "0.1.0 cua"}],
     "unchanged_items": [MIGRATION | {"listed_with": "0.1.0 cua"}],
-    "note_verification": [{"id": TASK, "deep": True}],
+    "note_verification": [{"id": TASK, "deep": True, "only_new": new} for new in (False, True)],
     "items_to_copy": [MIGRATION | KEY],
     "items_to_verify": [
         MIGRATION | {"after": after, "rows": 64, "only_new": only_new, "deep": False}
@@ -298,6 +298,7 @@ MIGRATING = {
         {"item_id": ITEM, "number": 7, "path": "a", "byte_offset": None, "reason": "broken"}
     ],
     "insert_difference": [{"item_id": ITEM, "number": 7, "path": "a", "difference": "missing"}],
+    "still_as_verified": [ITEMS | {"fingerprints": [b""] * len(ITEMS["ids"])}],
     "note_verified": [ITEMS | {"deep": False}],
     "note_different": [ITEMS],
     "archive_of_task": [{"task_id": TASK}],
@@ -320,6 +321,7 @@ MIGRATING = {
     "is_migration_held": [{"id": TASK}],
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_evaluations", "known_files")},
+    "known_archives": [{"paths": ["agent7/7.tar.zst"] * 64}],
 }
 ABOUT = {"id": TASK, "agent_id": "agent7", "task_id": TASK, "deletion_id": TASK, "rows": 5000}
 ABOUT |= {"ids": [TASK] * 1000, "after": TASK, "reason": "gone", "paths": ["agent7/7"] * 1000}

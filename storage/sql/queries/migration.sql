@@ -311,6 +311,15 @@ WHERE migration_id = :migration_id AND gone_at IS NULL AND status IN ('imported'
 ORDER BY path, id
 LIMIT :rows;
 
+-- name: still_as_verified
+-- Which items are in the stores as they were when somebody read them to verify them; they stay so meanwhile.
+SELECT i.id
+FROM unnest(:ids::uuid [], :fingerprints::bytea []) AS seen (id, fingerprint)
+INNER JOIN migration_items AS i ON i.id = seen.id
+WHERE i.fingerprint = seen.fingerprint AND i.copied_fingerprint = seen.fingerprint
+ORDER BY i.id
+FOR NO KEY UPDATE OF i;
+
 -- name: note_verified!
 -- Items are in the stores as they are in the source.
 UPDATE migration_items
@@ -345,13 +354,22 @@ ORDER BY i.path, i.id, d.number
 LIMIT :rows;
 
 -- name: note_verification!
--- The whole migration was verified.
-UPDATE migrations
-SET verified_at = clock_timestamp(),
+-- The whole migration was verified; where only what was new was read, as of the item that was read last.
+UPDATE migrations AS m
+SET verified_at = coalesce(
+        CASE WHEN :only_new::boolean THEN coalesce(seen.at, m.verified_at) END, clock_timestamp()
+    ),
     deeply_verified_at = CASE
-        WHEN :deep::boolean THEN clock_timestamp() ELSE deeply_verified_at
+        WHEN NOT :deep::boolean THEN m.deeply_verified_at
+        WHEN :only_new::boolean THEN coalesce(seen.deeply_at, m.deeply_verified_at)
+        ELSE clock_timestamp()
     END
-WHERE id = :id;
+FROM (
+    SELECT max(verified_at) AS at, max(deeply_verified_at) AS deeply_at
+    FROM migration_items
+    WHERE :only_new::boolean AND migration_id = :id AND gone_at IS NULL
+) AS seen
+WHERE m.id = :id;
 
 -- name: known_progress
 -- Which of these steps are there.
@@ -370,6 +388,12 @@ SELECT id FROM evaluations WHERE id = ANY(:ids::uuid []);
 SELECT id, bucket, object_path, size_bytes, sha256, etag
 FROM binary_file_metadata
 WHERE id = ANY(:ids::uuid []);
+
+-- name: known_archives
+-- The rows of these archives.
+SELECT object_path, bucket, object_path, size_bytes, sha256, etag
+FROM binary_file_metadata
+WHERE bucket = 'binaries' AND object_path = ANY(:paths::text []);
 
 -- name: accept_items!
 -- Somebody takes it that these items are only imported in part, or not at all.
