@@ -7,18 +7,8 @@ from prefect.artifacts import create_table_artifact
 
 from agentruns.models.values import Record
 from storage.arguments import checked_agent_id
-from storage.deletion import Counts
-from tasks.deletion import (
-    begin_agent,
-    count,
-    only_one,
-    plan_agent,
-    remove_documents,
-    remove_objects,
-    remove_rows,
-    shut_out,
-    verify,
-)
+from storage.deletion import STEPS, Counts
+from tasks.deletion import begin_agent, only_one, plan_agent, take_step, verify
 
 
 class AgentDeletion(Record):
@@ -56,11 +46,8 @@ def delete_agent(agent_id: str, *, yes: bool = False) -> AgentDeletion:
 
 def _deleted(deletion_id: UUID) -> AgentDeletion:
     with only_one(deletion_id):
-        count(deletion_id)
-        shut_out(deletion_id)
-        remove_objects(deletion_id)
-        remove_documents(deletion_id)
-        remove_rows(deletion_id)
+        for step in STEPS[:-1]:
+            take_step.with_options(task_run_name=step)(step, deletion_id)
         done = verify(deletion_id)
     return AgentDeletion(
         agent_id=done.agent_id,

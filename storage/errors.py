@@ -13,6 +13,7 @@ StorageError
 ├── DeliveryRunning    another delivery is at work on the same spool
 ├── MigrationRunning   another run is at work on the same migration
 ├── DeletionRunning    another process is at work on the same deletion
+├── TaskHeld           a task is held, and nothing deletes it until it is released
 ├── QualityRunning     another check is at work
 └── CheckFaulty        a check of the data could not be asked, and says nothing about the data
 """
@@ -68,6 +69,10 @@ class MigrationRunning(StorageError):
 
 class DeletionRunning(StorageError):
     """Another process is at work on the same deletion, and does what is to be done."""
+
+
+class TaskHeld(StorageError):
+    """A task is held, and nothing deletes it until the operator releases it."""
 
 
 class QualityRunning(StorageError):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from storage.deletion import Deleted, Deleting, Finished, Finishing, Plan
+from storage.deletion import Deleted, Deleting, Finished, Finishing, Plan, Step
 from tasks.retries import store_task
 
 
@@ -32,45 +32,17 @@ def only_one(deletion_id: UUID) -> Iterator[None]:
 
 
 @store_task
-def count(deletion_id: UUID) -> None:
-    """Note how much there is."""
+def take_step(step: Step, deletion_id: UUID) -> None:
+    """Take one of the steps."""
     with Deleting() as deleting:
-        deleting.count(deletion_id)
-
-
-@store_task
-def shut_out(deletion_id: UUID) -> None:
-    """Take the agent's keys from all three stores."""
-    with Deleting() as deleting:
-        deleting.shut_out(deletion_id)
-
-
-@store_task
-def remove_objects(deletion_id: UUID) -> None:
-    """Remove every version of every object."""
-    with Deleting() as deleting:
-        deleting.remove_objects(deletion_id)
-
-
-@store_task
-def remove_documents(deletion_id: UUID) -> None:
-    """Remove what MongoDB has."""
-    with Deleting() as deleting:
-        deleting.remove_documents(deletion_id)
-
-
-@store_task
-def remove_rows(deletion_id: UUID) -> None:
-    """Remove what PostgreSQL has, but for the tombstone."""
-    with Deleting() as deleting:
-        deleting.remove_rows(deletion_id)
+        deleting.steps.take(step, [deletion_id])
 
 
 @store_task
 def verify(deletion_id: UUID) -> Deleted:
     """Search all stores; when nothing is left, the deletion is finished."""
     with Deleting() as deleting:
-        return deleting.verify(deletion_id)
+        return deleting.steps.verify([deleting.tombstones.get(deletion_id)])[0]
 
 
 @store_task

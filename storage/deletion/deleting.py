@@ -3,21 +3,18 @@
 Whatever is cut off in the middle, nothing of it comes in again, and a repeat ends it.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from uuid import UUID
 
 from agentruns.models import utcnow
-from storage.access import Provisioning
-from storage.access.credentials import credentials_file
 from storage.access.installation import Installation
 from storage.arguments import checked_agent_id
 from storage.closing import Closable
-from storage.deletion.models import Counts, Deleted, Deletion, Plan, without_zeros
-from storage.deletion.objects import Objects
-from storage.deletion.rows import Rows
+from storage.deletion.models import Deleted, Deletion, Plan, without_zeros
+from storage.deletion.steps import STEPS, Steps
 from storage.deletion.tombstones import NO_ID, Tombstones
 from storage.errors import RecordNotFound
-from storage.mongo.removing import DocumentRemover
 from storage.settings import Settings
 from storage.stores import Stores
 
@@ -65,6 +62,7 @@ class Deleting(Closable):
             RecordNotFound: when there is no such task, and never was one.
             MigrationRunning: when a migration is at work that brings it.
             DeletionRunning: when somebody else deletes it in this moment.
+            TaskHeld: when it is held.
         """
         return self.finish(self.tombstones.open_task(task_id).id)
 
@@ -75,6 +73,7 @@ class Deleting(Closable):
             RecordNotFound: when no store knows anything of it.
             MigrationRunning: when a migration is at work that brings records of it.
             DeletionRunning: when somebody else deletes it in this moment.
+            TaskHeld: when a task of it is held.
         """
         return self.finish(self.begin_agent(agent_id).id)
 
@@ -84,97 +83,37 @@ class Deleting(Closable):
         return self.tombstones.open_agent(agent_id)
 
     def finish(self, deletion_id: UUID) -> Deleted:
-        """Do what is left of a deletion, which may be all or nothing."""
-        deletion = self.tombstones.get(deletion_id)
-        with self.tombstones.only_one(deletion):
-            self.count(deletion_id)
-            for _ in range(_ROUNDS):
-                self.shut_out(deletion_id)
-                self.remove_objects(deletion_id)
-                self.remove_documents(deletion_id)
-                self.remove_rows(deletion_id)
-                done = self.verify(deletion_id)
-                if done.verified:
-                    break
-        return done
+        """Do what is left of a deletion, which may be all or nothing.
 
-    def sweep(self, deletion_id: UUID) -> Deleted:
-        """Remove what came in after a finished deletion."""
-        deletion = self.tombstones.get(deletion_id)
-        if deletion.readmitted_at:
-            with self.tombstones.only_one(deletion):
-                self.remove_documents(deletion_id)
-                self._objects.remove_buried(deletion)
-        done = self.verify(deletion_id)
-        if not done.verified:
-            done = self.finish(deletion_id)
-        if done.verified:
-            self.tombstones.note_sweep(deletion)
-        return done
+        Raises:
+            DeletionRunning: when somebody else does.
+        """
+        with self.tombstones.only_one(self.tombstones.get(deletion_id)):
+            return self._finish([deletion_id])[0]
 
-    def count(self, deletion_id: UUID) -> None:
-        """Note how much there is, unless that was done."""
-        deletion = self.tombstones.get(deletion_id)
-        if deletion.found is None:
-            found = self._planned(deletion, None).found
-            if deletion.items:
-                # The tombstone took them out of their list.
-                found["postgres"]["migration_items"] = deletion.items
-            self.tombstones.note_found(deletion, without_zeros(found))
+    def finish_some(self, ids: Sequence[UUID]) -> list[Deleted]:
+        """The same for several at once, but for those that somebody else is at work on."""
+        with self.tombstones.taken(ids) as taken:
+            return self._finish(taken) if taken else []
 
-    def shut_out(self, deletion_id: UUID) -> None:
-        """Take an agent's keys from all three stores, and from the home of this machine."""
-        deletion = self.tombstones.get(deletion_id)
-        if deletion.task_id is None and not deletion.readmitted_at:
-            with Provisioning(self._stores.settings) as access:
-                access.remove(deletion.agent_id)
-            credentials_file(deletion.agent_id).unlink(missing_ok=True)
-
-    def remove_objects(self, deletion_id: UUID) -> None:
-        """Remove what is in the object store, every version."""
-        deletion = self.tombstones.get(deletion_id)
-        if not deletion.readmitted_at:
-            self._objects.remove(deletion)
-
-    def remove_documents(self, deletion_id: UUID) -> None:
-        """Remove what is in MongoDB."""
-        deletion = self.tombstones.get(deletion_id)
-        if deletion.readmitted_at:
-            self._documents.remove_older(deletion.agent_id, deletion.readmitted_at)
-            for task_ids in self.tombstones.tasks_of(deletion):
-                self._documents.remove_tasks(deletion.agent_id, task_ids)
-        elif deletion.task_id is None:
-            self._documents.remove_agent(deletion.agent_id)
-        else:
-            self._documents.remove_tasks(deletion.agent_id, [deletion.task_id])
-
-    def remove_rows(self, deletion_id: UUID) -> None:
-        """Remove what is in PostgreSQL but for the tombstone, in batches."""
-        deletion = self.tombstones.get(deletion_id)
-        if deletion.readmitted_at:
-            return
-        self._rows.remove(deletion)
-        if deletion.task_id is None:
-            self._rows.forget_agent(deletion.agent_id)
-
-    def verify(self, deletion_id: UUID) -> Deleted:
-        """Search all stores; when nothing is left, the deletion is finished."""
-        deletion = self.tombstones.get(deletion_id)
-        left = {} if deletion.readmitted_at else without_zeros(self._planned(deletion, None).found)
-        if not left:
-            self.tombstones.finish(deletion)
-        return Deleted(
-            agent_id=deletion.agent_id,
-            task_id=deletion.task_id,
-            deletion_id=deletion.id,
-            deleted=deletion.found or {},
-            left=left,
-        )
+    def sweep(self, deletions: Sequence[Deletion]) -> list[Deleted]:
+        """Remove what came in after finished deletions; one search for all tasks among them."""
+        tasks = [one for one in deletions if one.task_id]
+        late = self.steps.late(tasks) if tasks else []
+        done = {one.id: Deleted.of(one, {}) for one in tasks if one not in late}
+        done |= {one.deletion_id: one for one in self.finish_some([one.id for one in late])}
+        for one in deletions:
+            if one.task_id is None:
+                done |= {swept.deletion_id: swept for swept in self._sweep_agent(one)}
+        self.tombstones.note_sweeps([id_ for id_, one in done.items() if one.verified])
+        return list(done.values())
 
     def close(self) -> None:
         """Close every connection."""
         self._stores.close()
-        self._documents.close()
+        # Only what was opened: opening asks the stores whose they are.
+        if "steps" in self.__dict__:
+            self.steps.close()
 
     @cached_property
     def tombstones(self) -> Tombstones:
@@ -183,20 +122,40 @@ class Deleting(Closable):
         Installation(settings).compare()
         return Tombstones(self._stores.postgres, settings.required("postgres_url"))
 
+    @cached_property
+    def steps(self) -> Steps:
+        """What is done to one deletion, or to several together."""
+        return Steps(self._stores, self.tombstones)
+
+    def _finish(self, ids: Sequence[UUID]) -> list[Deleted]:
+        done: dict[UUID, Deleted] = {}
+        for _ in range(_ROUNDS):
+            left = [id_ for id_ in ids if id_ not in done or not done[id_].verified]
+            if not left:
+                break
+            for step in STEPS[:-1]:
+                self.steps.take(step, left)
+            verified = self.steps.verify(self.tombstones.some(left))
+            done |= {one.deletion_id: one for one in verified}
+        return list(done.values())
+
+    def _sweep_agent(self, deletion: Deletion) -> list[Deleted]:
+        with self.tombstones.taken([deletion.id]) as taken:
+            if not taken:
+                return []
+            if deletion.readmitted_at:
+                self.steps.remove_buried(deletion)
+            done = self.steps.verify([deletion])
+            return done if done[0].verified else self._finish([deletion.id])
+
     def _planned(self, about: Deletion, known: Deletion | None) -> Plan:
-        objects, kept = self._objects.count(about)
-        found: Counts = {
-            "postgres": self._rows.count(about.agent_id, about.task_id),
-            "mongodb": self._documents.count(about.agent_id, about.task_id),
-            "minio": objects,
-        }
         return Plan(
             agent_id=about.agent_id,
             task_id=about.task_id,
             deletion_id=known and known.id,
             finished_at=known and known.finished_at,
-            found=found,
-            kept=kept,
+            found=self.steps.found([about])[about.id],
+            kept=self.steps.kept(about),
         )
 
     def _imagined(self, agent_id: str, task_id: UUID | None) -> Deletion:
@@ -210,15 +169,3 @@ class Deleting(Closable):
             began_by="",
             archives=archives,
         )
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return Rows(self._stores.postgres)
-
-    @cached_property
-    def _documents(self) -> DocumentRemover:
-        return DocumentRemover(self._stores.settings)
-
-    @cached_property
-    def _objects(self) -> Objects:
-        return Objects(self._stores.settings, self._stores.postgres)

@@ -31,7 +31,7 @@ class Deletion(Record):
     @property
     def name(self) -> str:
         """What goes, in words."""
-        return f"agent {self.agent_id}" if self.task_id is None else f"task {self.task_id}"
+        return name_of(self.agent_id, self.task_id)
 
     @property
     def folder(self) -> str:
@@ -67,10 +67,31 @@ class Deleted(Record):
     left: Counts
     """What the search found all the same."""
 
+    @classmethod
+    def of(cls, deletion: Deletion, left: Counts) -> "Deleted":
+        """What came of a deletion."""
+        return cls(
+            agent_id=deletion.agent_id,
+            task_id=deletion.task_id,
+            deletion_id=deletion.id,
+            deleted=deletion.found or {},
+            left=left,
+        )
+
+    @property
+    def name(self) -> str:
+        """What goes, in words."""
+        return name_of(self.agent_id, self.task_id)
+
     @property
     def verified(self) -> bool:
         """Whether nothing is left."""
         return not self.left
+
+
+def name_of(agent_id: str, task_id: UUID | None) -> str:
+    """What goes, in words."""
+    return f"agent {agent_id}" if task_id is None else f"task {task_id}"
 
 
 def without_zeros(counts: Mapping[str, Mapping[str, int]]) -> Counts:

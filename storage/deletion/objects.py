@@ -1,13 +1,16 @@
 """The objects of a task or an agent: all below its folder, but for what another task shows."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from agentruns.models import Bucket
 from storage.deletion.models import Deletion
+from storage.deletion.names import Names
 from storage.deletion.tombstones import NO_ID
 from storage.minio.removing import ObjectRemover, Version
 from storage.postgres.adapter import PostgresAdapter
@@ -15,7 +18,11 @@ from storage.postgres.queries import query
 from storage.retries import retried
 from storage.settings import Settings
 
+T = TypeVar("T")
+
 _PAGE = 1000
+#: The object store answers no quicker than that.
+_AT_ONCE = 8
 
 
 class Sorted(NamedTuple):
@@ -26,12 +33,22 @@ class Sorted(NamedTuple):
     kept: int
 
 
+class Counted(NamedTuple):
+    """How many objects there are."""
+
+    going: dict[str, int]
+    """By bucket."""
+    kept: int
+    """Others refer to them."""
+
+
 class Objects:
     """Finds and removes objects; removing again changes nothing."""
 
     def __init__(self, settings: Settings, postgres: PostgresAdapter) -> None:
         self._postgres = postgres
         self._remover = ObjectRemover(settings)
+        self._names = Names(postgres)
 
     def found(self, deletion: Deletion) -> Iterator[Sorted]:
         """Every object of it, page by page."""
@@ -42,19 +59,31 @@ class Objects:
             yield from self._archives(deletion)
             yield from self._elsewhere(deletion)
 
-    def remove(self, deletion: Deletion) -> None:
-        """Remove all versions of all of them."""
-        for bucket, going, _ in self.found(deletion):
-            self._remover.remove(bucket, going)
+    def remove(self, deletions: Sequence[Deletion]) -> None:
+        """Remove all versions of all objects of these, and their names from inventories."""
+        self._each(self._remove, deletions)
 
-    def count(self, deletion: Deletion) -> tuple[dict[str, int], int]:
-        """How many there are in each bucket, and how many stay since others refer to them."""
-        counts: dict[str, int] = {bucket.value: 0 for bucket in Bucket}
-        kept = 0
-        for bucket, going, staying in self.found(deletion):
-            counts[bucket.value] += len(going)
-            kept += staying
-        return counts, kept
+    def count(self, deletions: Sequence[Deletion]) -> dict[UUID, Counted]:
+        """How many objects each of these has."""
+        counted = self._each(self._count, deletions)
+        return {one.id: number for one, number in zip(deletions, counted, strict=True)}
+
+    def late(self, deletions: Sequence[Deletion]) -> set[UUID]:
+        """Which of these finished deletions have something in their folders again.
+
+        One look at the folders of each agent, in the range in which its deleted tasks lie, instead
+        of one at each.
+        """
+        by_agent = defaultdict[str, dict[str, UUID]](dict)
+        for one in deletions:
+            by_agent[one.agent_id][one.folder] = one.id
+        return {
+            folders[found]
+            for agent_id, folders in by_agent.items()
+            for bucket in Bucket
+            for found in self._remover.folders_in(bucket, f"{agent_id}/", sorted(folders))
+            if found in folders
+        }
 
     def remove_buried(self, deletion: Deletion) -> None:
         """Remove what lies in folders of tasks that are gone, of an agent whose name lives on."""
@@ -64,6 +93,24 @@ class Objects:
                 for folder in self._buried(page):
                     for versions in self._remover.versions(bucket, folder):
                         self._remover.remove(bucket, versions)
+
+    def _remove(self, deletion: Deletion) -> None:
+        for bucket, going, _ in self.found(deletion):
+            # First the names: once the objects are gone, nobody knows them any more.
+            self._names.forget(bucket, [version.path for version in going])
+            self._remover.remove(bucket, going)
+
+    def _count(self, deletion: Deletion) -> Counted:
+        counts: dict[str, int] = {bucket.value: 0 for bucket in Bucket}
+        kept = 0
+        for bucket, going, staying in self.found(deletion):
+            counts[bucket.value] += len(going)
+            kept += staying
+        return Counted(counts, kept)
+
+    def _each(self, act: Callable[[Deletion], T], deletions: Sequence[Deletion]) -> list[T]:
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deleting") as pool:
+            return list(pool.map(act, deletions))
 
     def _sorted(self, deletion: Deletion, bucket: Bucket, page: Sequence[Version]) -> Sorted:
         if deletion.task_id is None:

@@ -1,11 +1,14 @@
-"""The rows of a task or an agent in PostgreSQL: counted in every table, removed in batches."""
+"""The rows of tasks or an agent in PostgreSQL: counted in every table, removed in batches."""
 
-from typing import Any, LiteralString, cast
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
 from psycopg import sql
 
 from storage.deletion.models import Deletion
+from storage.deletion.tombstones import NO_ID
 from storage.postgres.adapter import PostgresAdapter
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
@@ -20,6 +23,13 @@ _SECONDS = 60.0
 _OF_TASKS = ("delete_progress", "delete_evaluations", "delete_files")
 
 
+class _Place(NamedTuple):
+    """A task, in the order in which an agent's are gone through."""
+
+    created_at: datetime | str
+    id: UUID
+
+
 class Rows:
     """Counts and removes rows; removing again changes nothing."""
 
@@ -27,37 +37,40 @@ class Rows:
         self._postgres = postgres
 
     @retried
-    def count(self, agent_id: str, task_id: UUID | None) -> dict[str, int]:
-        """How many rows each table has of a task or an agent, also a table that nobody knew of."""
+    def of_agent(self, agent_id: str) -> dict[str, int]:
+        """How many rows each table has of an agent, also a table that nobody knew of."""
         with self._postgres.connection(_SECONDS) as connection:
-            tables = connection.execute(query("tables_about")).fetchall()
             counts = {
-                table: _count(
-                    connection, table, condition, agent_id if task_id is None else task_id
-                )
-                for table, columns in tables
-                if (condition := _condition(table, columns, of_task=task_id is not None))
+                table: _of_agent(connection, table, agent_id)
+                for table, columns in connection.execute(query("tables_about")).fetchall()
+                if "agent_id" in columns
             }
-            if task_id is None:
-                counts |= _items(connection, agent_id)
+            return counts | _items(connection, agent_id)
+
+    @retried
+    def of_tasks(self, task_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+        """The same for tasks: one question a table, however many there are."""
+        counts: dict[UUID, dict[str, int]] = {id_: {} for id_ in task_ids}
+        with self._postgres.connection(_SECONDS) as connection:
+            for table, columns in connection.execute(query("tables_about")).fetchall():
+                for id_, number in _of_tasks(connection, table, columns, task_ids):
+                    counts[id_][table] = number
         return counts
 
-    def remove(self, deletion: Deletion) -> None:
-        """Remove what hangs on tasks, then what brought them here, then themselves."""
-        about = {"agent_id": deletion.agent_id, "task_id": deletion.task_id}
-        for name in _OF_TASKS:
-            while self._removed(name, about | {"rows": BATCH_SIZE}):
-                pass
-        if deletion.task_id is None:
-            self._remove_agent(deletion)
-            return
-        archives = {"paths": list(deletion.archives), "agent_id": deletion.agent_id}
-        self._removed("delete_archives", archives)
-        self._removed("delete_task", about)
+    def remove_tasks(self, deletions: Iterable[Deletion]) -> None:
+        """Remove what hangs on these tasks, then themselves."""
+        some = list(deletions)
+        about = {"agent_id": None, "task_ids": [deletion.task_id for deletion in some]}
+        self._remove_what_hangs(about)
+        archives = [path for deletion in some for path in deletion.archives]
+        self._removed("delete_archives", {"paths": archives})
+        self._removed("delete_tasks_by_id", about)
 
-    def _remove_agent(self, deletion: Deletion) -> None:
-        about = {"agent_id": deletion.agent_id, "deletion_id": deletion.id}
-        while self._buried(about | {"rows": BATCH_SIZE}):
+    def remove_agent(self, deletion: Deletion) -> None:
+        """Remove what hangs on an agent's tasks, themselves, and what brought them here."""
+        about = {"agent_id": deletion.agent_id, "deletion_id": deletion.id, "task_ids": None}
+        self._remove_what_hangs(about)
+        while self._gone(about | {"rows": BATCH_SIZE}):
             pass
         while self._removed_items(about | {"rows": _ITEMS}):
             pass
@@ -66,6 +79,12 @@ class Rows:
         self._removed("delete_migration_steps", about)
         self._removed("delete_migrations", about)
 
+    def bury(self, deletion: Deletion) -> None:
+        """Have nothing hung on the tasks of an agent any more; who began before is waited for."""
+        place: _Place | None = _Place("-infinity", NO_ID)
+        while place:
+            place = self._buried(deletion, place)
+
     @retried
     def forget_agent(self, agent_id: str) -> None:
         """Remove an agent and those of its keys that are no roles any more."""
@@ -73,9 +92,25 @@ class Rows:
             connection.execute(query("forget_agent"), {"agent_id": agent_id})
 
     @retried
-    def _buried(self, about: dict[str, Any]) -> int:
+    def _buried(self, deletion: Deletion, after: _Place) -> _Place | None:
+        told = {"agent_id": deletion.agent_id, "after_at": after.created_at, "after": after.id}
+        with self._postgres.connection(_SECONDS) as connection:
+            rows = connection.execute(query("lock_agents_tasks"), told | {"rows": BATCH_SIZE})
+            page = [_Place(*row) for row in rows.fetchall()]
+            buried = {"ids": [place.id for place in page], "agent_id": deletion.agent_id}
+            connection.execute(query("bury_tasks"), buried | {"deletion_id": deletion.id})
+        return page[-1] if page else None
+
+    def _remove_what_hangs(self, about: dict[str, Any]) -> None:
+        for name in _OF_TASKS:
+            while self._removed(name, about | {"rows": BATCH_SIZE}):
+                pass
+
+    @retried
+    def _gone(self, about: dict[str, Any]) -> int:
         with self._postgres.connection(_SECONDS) as connection:
             ids = [row[0] for row in connection.execute(query("delete_tasks"), about).fetchall()]
+            # One that came with the tombstone was not buried with the others.
             connection.execute(query("bury_tasks"), about | {"ids": ids})
         return len(ids)
 
@@ -96,26 +131,33 @@ class Rows:
             return connection.execute(query(name), told).rowcount
 
 
-def _condition(table: str, columns: list[str], *, of_task: bool) -> LiteralString | None:
-    """What makes a row of a table one of a task, or of an agent; None where no row can be."""
-    if not of_task:
-        return "agent_id = %s" if "agent_id" in columns else None
-    if table == "tasks":
-        return "id = %s"
-    if "task_id" in columns:
-        return "task_id = %s"
-    return "task_ids @> ARRAY[%s::uuid]" if "task_ids" in columns else None
-
-
-def _count(
-    connection: PgConnection, table: str, condition: LiteralString, value: str | UUID
-) -> int:
+def _of_agent(connection: PgConnection, table: str, agent_id: str) -> int:
     # The table's name comes from the catalog, and is quoted as one.
-    counting = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
-        sql.Identifier(table), sql.SQL(condition)
-    )
-    told = connection.execute(counting, [value]).fetchall()
-    return int(told[0][0])
+    counting = sql.SQL("SELECT count(*) FROM {} WHERE agent_id = %s").format(sql.Identifier(table))
+    return int(connection.execute(counting, [agent_id]).fetchall()[0][0])
+
+
+def _of_tasks(
+    connection: PgConnection, table: str, columns: list[str], task_ids: Sequence[UUID]
+) -> list[tuple[UUID, int]]:
+    """The tasks of which a table has rows, and how many."""
+    if (condition := _condition(table, columns)) is None:
+        return []
+    counting = sql.SQL(
+        "SELECT task.id, count(*) FROM unnest(%s::uuid[]) AS task (id)"
+        " INNER JOIN {} AS its ON {} GROUP BY task.id"
+    ).format(sql.Identifier(table), sql.SQL(condition))
+    found = connection.execute(counting, [list(task_ids)]).fetchall()
+    return [(id_, int(number)) for id_, number in found]
+
+
+def _condition(table: str, columns: list[str]) -> LiteralString | None:
+    """What makes a row of a table one of a task; None where no row can be."""
+    if table == "tasks":
+        return "its.id = task.id"
+    if "task_id" in columns:
+        return "its.task_id = task.id"
+    return "its.task_ids @> ARRAY[task.id]" if "task_ids" in columns else None
 
 
 def _items(connection: PgConnection, agent_id: str) -> dict[str, int]:

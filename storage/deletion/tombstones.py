@@ -1,6 +1,6 @@
 """The tombstones in PostgreSQL, which say what is deleted and what is yet to be."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from agentruns.models import imported_id, new_id, utcnow
 from storage.acts import Act
 from storage.deletion.models import Counts, Deletion
-from storage.errors import DeletionRunning, MigrationRunning, RecordNotFound
+from storage.errors import DeletionRunning, MigrationRunning, RecordNotFound, TaskHeld
 from storage.postgres.adapter import PostgresAdapter
 from storage.postgres.connection import PgConnection
 from storage.postgres.deadline import connect
@@ -59,29 +59,39 @@ class Tombstones:
         Raises:
             DeletionRunning: when somebody else is.
         """
-        with translated():
-            connection = connect(self._url, _TURN_SECONDS, autocommit=True)
-        try:
-            with translated():
-                taken = connection.execute(query("take_deletion"), {"id": deletion.id}).fetchall()
-            if not taken[0][0]:
+        with self.taken([deletion.id]) as taken:
+            if not taken:
                 raise DeletionRunning(
                     f"Somebody else is deleting {deletion.name} in this moment: wait for them."
                 )
             yield
+
+    @contextmanager
+    def taken(self, ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+        """Those of some deletions that nobody else is at work on, nor will be while this lasts."""
+        with translated():
+            connection = connect(self._url, _TURN_SECONDS, autocommit=True)
+        try:
+            with translated():
+                rows = connection.execute(query("take_deletions"), {"ids": list(ids)}).fetchall()
+            yield [row[0] for row in rows]
         finally:
             connection.close()
 
-    @retried
     def get(self, deletion_id: UUID) -> Deletion:
         """One deletion.
 
         Raises:
             RecordNotFound: when there is none with this id.
         """
-        if found := self._found("deletion", id=deletion_id):
+        if found := self.some([deletion_id]):
             return found[0]
         raise RecordNotFound(f"There is no deletion {deletion_id}.")
+
+    @retried
+    def some(self, ids: Sequence[UUID]) -> list[Deletion]:
+        """These deletions."""
+        return self._found("deletions_by_id", ids=list(ids))
 
     @retried
     def of_task(self, task_id: UUID) -> Deletion | None:
@@ -114,6 +124,7 @@ class Tombstones:
         Raises:
             RecordNotFound: when there is no such task.
             MigrationRunning: when a migration is at work that brings it.
+            TaskHeld: when it is held.
         """
         with self._postgres.connection(_SECONDS) as connection:
             told = {"task_id": task_id}
@@ -122,7 +133,8 @@ class Tombstones:
                 return known[0]
             if not locked:
                 raise RecordNotFound(f"There is no task with the id {task_id}.")
-            return _opened_task(connection, str(locked[0][0]), task_id)
+            refuse_held(connection, task_id=task_id)
+            return opened_task(connection, str(locked[0][0]), task_id)
 
     @retried
     def open_agent(self, agent_id: str) -> Deletion:
@@ -130,34 +142,39 @@ class Tombstones:
 
         Raises:
             MigrationRunning: when a migration is at work that brings records of it.
+            TaskHeld: when a task of it is held.
         """
         told = {"agent_id": agent_id}
         with self._postgres.connection(_SECONDS) as connection:
             if known := _read(connection, "deletion_of_agent", told):
                 return known[0]
+            refuse_held(connection, agent_id=agent_id)
             _hold(connection, connection.execute(query("migrations_of_agent"), told).fetchall())
-            return _opened(connection, agent_id)
+            _open(connection, agent_id)
+            # Who came first in the same moment has opened it; this is theirs, then.
+            return _read(connection, "deletion_of_agent", told)[0]
 
     @retried
-    def note_found(self, deletion: Deletion, found: Counts) -> Deletion:
-        """Keep how much there is; what was counted first counts."""
+    def note_found(self, found: Mapping[UUID, Counts]) -> None:
+        """Keep how much there is of each; what was counted first counts."""
         with self._postgres.connection() as connection:
-            connection.execute(query("note_found"), {"id": deletion.id, "found": found})
-        return self.get(deletion.id)
+            for id_, counts in found.items():
+                connection.execute(query("note_found"), {"id": id_, "found": counts})
 
     @retried
-    def finish(self, deletion: Deletion) -> None:
-        """Note that nothing is left, there and in the audit log."""
+    def finish(self, deletions: Sequence[Deletion]) -> None:
+        """Note that nothing is left of these, there and in the audit log."""
         with self._postgres.connection() as connection:
-            told = {"id": deletion.id}
-            if connection.execute(query("finish_deletion"), told).rowcount:
-                _audit(connection, deletion, finished=deletion.found)
+            told = {"ids": [deletion.id for deletion in deletions]}
+            new = {row[0] for row in connection.execute(query("finish_deletions"), told)}
+            finished = [deletion for deletion in deletions if deletion.id in new]
+            audit(connection, finished, lambda deletion: {"finished": deletion.found})
 
     @retried
-    def note_sweep(self, deletion: Deletion) -> None:
-        """Note that nothing of it came in late, until the next look."""
+    def note_sweeps(self, ids: Sequence[UUID]) -> None:
+        """Note that nothing of these came in late, until the next look."""
         with self._postgres.connection() as connection:
-            connection.execute(query("note_sweep"), {"id": deletion.id})
+            connection.execute(query("note_sweeps"), {"ids": list(ids)})
 
     @retried
     def to_finish(self, after: UUID, rows: int) -> list[Deletion]:
@@ -195,12 +212,19 @@ def _read(connection: PgConnection, name: str, told: dict[str, Any]) -> list[Del
         return [Deletion(**row) for row in cursor.execute(query(name), told).fetchall()]
 
 
-def _opened_task(connection: PgConnection, agent_id: str, task_id: UUID) -> Deletion:
+def opened_task(connection: PgConnection, agent_id: str, task_id: UUID, **why: Any) -> Deletion:
+    """The tombstone of a task that nobody can hang anything on in this transaction.
+
+    Raises:
+        MigrationRunning: when a migration is at work that brings it.
+    """
     rows = connection.execute(query("items_of_task"), {"task_id": task_id}).fetchall()
     items = [_Item(*row) for row in rows]
     _hold(connection, sorted({(item.migration_id,) for item in items}))
     archives = _archives(connection, agent_id, items)
-    deletion = _opened(connection, agent_id, task_id, archives, len(items))
+    told: dict[str, Any] = {"task_id": task_id, "archives": archives, "items": len(items)}
+    id_ = _open(connection, agent_id, **told, why=why)
+    (deletion,) = _read(connection, "deletions_by_id", {"ids": [id_]})
     about = {"task_id": task_id, "agent_id": agent_id, "deletion_id": deletion.id}
     connection.execute(query("bury_task"), about)
     if ids := [item.id for item in items]:
@@ -228,19 +252,37 @@ def _archives(connection: PgConnection, agent_id: str, items: Sequence[_Item]) -
     return sorted(known | (own - others))
 
 
-def _opened(
+def _open(  # noqa: PLR0913 - one argument a column
     connection: PgConnection,
     agent_id: str,
+    *,
     task_id: UUID | None = None,
     archives: Sequence[str] = (),
     items: int = 0,
-) -> Deletion:
+    why: Mapping[str, Any] | None = None,
+) -> UUID:
     told: dict[str, Any] = {"id": new_id(), "agent_id": agent_id, "task_id": task_id}
     told |= {"archives": list(archives), "items": items}
-    connection.execute(query("open_deletion"), told)
-    (deletion,) = _read(connection, "deletion", told)
-    _audit(connection, deletion, begun=utcnow().isoformat())
-    return deletion
+    if connection.execute(query("open_deletion"), told).rowcount:
+        opened = _read(connection, "deletions_by_id", {"ids": [told["id"]]})
+        audit(connection, opened, lambda _: {"begun": utcnow().isoformat(), **(why or {})})
+    return UUID(str(told["id"]))
+
+
+def refuse_held(
+    connection: PgConnection, *, agent_id: str | None = None, task_id: UUID | None = None
+) -> None:
+    """Raise where a task is held, or one of an agent's."""
+    told = {"agent_id": agent_id, "task_id": task_id}
+    if held := connection.execute(query("some_hold"), told).fetchall():
+        raise TaskHeld(
+            f"The task {held[0][0]} is held{_because(held[0][1])}: nothing deletes it until "
+            f"'agentruns tasks release {held[0][0]}'."
+        )
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
 
 
 def _hold(connection: PgConnection, migrations: Sequence[tuple[UUID]]) -> None:
@@ -254,8 +296,16 @@ def _hold(connection: PgConnection, migrations: Sequence[tuple[UUID]]) -> None:
             )
 
 
-def _audit(connection: PgConnection, deletion: Deletion, **details: Any) -> None:
-    told = {"deletion": str(deletion.id), **details}
-    entry = Act(deletion.agent_id, deletion.task_id, told).entry()
-    entries = to_json([entry]).decode()
-    connection.execute(query("audit"), {"what": "data deleted", "entries": entries})
+def audit(
+    connection: PgConnection,
+    deletions: Sequence[Deletion],
+    about: Callable[[Deletion], dict[str, Any]],
+) -> None:
+    """Note what was done for some deletions, an entry each."""
+    acts = [
+        Act(one.agent_id, one.task_id, {"deletion": str(one.id), **about(one)}).entry()
+        for one in deletions
+    ]
+    if acts:
+        told = {"what": "data deleted", "entries": to_json(acts).decode()}
+        connection.execute(query("audit"), told)

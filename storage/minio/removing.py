@@ -56,6 +56,17 @@ class ObjectRemover:
                 if item.is_dir and item.object_name:
                     yield item.object_name
 
+    def folders_in(self, bucket: Bucket, prefix: str, range_: Sequence[str]) -> Iterator[str]:
+        """The folders right below a prefix that lie between the first and the last of some."""
+        with self._translated():
+            # What is named like the folder without its slash comes before it.
+            begin = range_[0].removesuffix("/")
+            for item in self._client.list_objects(bucket.value, prefix, start_after=begin):
+                if item.object_name and item.object_name > range_[-1]:
+                    return
+                if item.is_dir and item.object_name:
+                    yield item.object_name
+
     @retried
     def remove(self, bucket: Bucket, versions: Sequence[Version]) -> None:
         """Remove these versions; one that is not there is removed already.

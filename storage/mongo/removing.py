@@ -28,12 +28,20 @@ class DocumentRemover(Closable):
     def __init__(self, settings: Settings) -> None:
         self._clusters = Clusters(settings)
 
-    def count(self, agent_id: str, task_id: UUID | None) -> dict[str, int]:
-        """How many documents of a task each collection has; or of an agent, and its users."""
+    def of_agent(self, agent_id: str) -> dict[str, int]:
+        """How many documents each collection of an agent has, and how many users it has."""
         counts: dict[str, int] = {}
         for url in self._urls():
-            for name, number in self._counted(url, agent_id, task_id).items():
+            for name, number in self._of_agent(url, agent_id).items():
                 counts[name] = counts.get(name, 0) + number
+        return counts
+
+    def of_tasks(self, agent_id: str, task_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+        """How many documents of each of an agent's tasks each collection has."""
+        counts: dict[UUID, dict[str, int]] = {id_: {} for id_ in task_ids}
+        for url in self._urls():
+            for name, id_, number in self._of_tasks(url, agent_id, task_ids):
+                counts[id_][name] = counts[id_].get(name, 0) + number
         return counts
 
     def remove_tasks(self, agent_id: str, task_ids: Sequence[UUID]) -> None:
@@ -65,14 +73,26 @@ class DocumentRemover(Closable):
             yield client[PREFIX + checked_agent_id(agent_id)]
 
     @retried
-    def _counted(self, url: str, agent_id: str, task_id: UUID | None) -> dict[str, int]:
+    def _of_agent(self, url: str, agent_id: str) -> dict[str, int]:
         with self._database(url, agent_id) as database:
-            if task_id is not None:
-                match = _of(task_id)
-                return {name: database[name].count_documents(match) for name in _names(database)}
             counts = {name: _all(database[name]) for name in _names(database)}
             counts[USERS] = len(database.command("usersInfo", 1)["users"])
         return counts
+
+    @retried
+    def _of_tasks(
+        self, url: str, agent_id: str, task_ids: Sequence[UUID]
+    ) -> list[tuple[str, UUID, int]]:
+        match = {"$match": _of(*task_ids)}
+        # An agent may write past our library, and several ids into one field.
+        each = {"$unwind": "$task_id"}
+        by_task = {"$group": {"_id": "$task_id", "number": {"$sum": 1}}}
+        with self._database(url, agent_id) as database:
+            return [
+                (name, UUID(str(found["_id"])), found["number"])
+                for name in _names(database)
+                for found in database[name].aggregate([match, each, match, by_task])
+            ]
 
     def _remove(
         self, url: str, agent_id: str, match: dict[str, Any], names: tuple[str, ...] | None = None

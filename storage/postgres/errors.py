@@ -45,8 +45,12 @@ _REASONS = {
     "deadlock": "two writers were in each other's way",
     "No space left": "its disk is full",
 }
-#: The tombstones of revision 0011.
+#: The tombstones of revision 0011, and the holds of revision 0017.
 _DELETED = {
+    "nothing_is_held": (
+        "A task of it is held, and nothing deletes it until 'agentruns tasks release'."
+    ),
+    "hold_of_known_task": "A task that is held can neither be deleted nor belong to nobody.",
     "task_is_not_deleted": "The task was deleted for good: nothing of it is taken any more.",
     "agent_is_not_deleted": (
         "The agent was deleted for good: nothing that it recorded before is taken any more."

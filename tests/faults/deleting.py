@@ -3,9 +3,7 @@
 import sys
 from uuid import UUID
 
-from storage.deletion import Deleting
-
-STEPS = ("count", "shut_out", "remove_objects", "remove_documents", "remove_rows", "verify")
+from storage.deletion import STEPS, Deleting
 
 
 def tell(word: str) -> None:
@@ -25,7 +23,7 @@ def main(what: str, name: str) -> None:
         with deleting.tombstones.only_one(deletion):
             for step in STEPS:
                 tell(step)
-                getattr(deleting, step)(deletion.id)
+                deleting.steps.take(step, [deletion.id])
     tell("done")
 
 

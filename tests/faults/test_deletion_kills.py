@@ -13,11 +13,10 @@ import pytest
 from agentruns.models import AgentTask
 from storage.access import AuditLog, Provisioning
 from storage.access.credentials import credentials_file, write_credentials
-from storage.deletion import Deleting, Finishing
+from storage.deletion import STEPS, Deleting, Finishing
 from storage.deletion.models import Counts
 from storage.settings import Settings
 from storage.stores import Stores
-from tests.faults.deleting import STEPS
 from tests.kept import NOTHING, PNG, kept, picture, records_of
 
 ROOT = Path(__file__).parents[2]

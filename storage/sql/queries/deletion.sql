@@ -4,11 +4,12 @@
 -- A task nobody hangs anything on any more, until the transaction ends.
 SELECT agent_id FROM tasks WHERE id = :task_id FOR UPDATE;
 
--- name: deletion
--- One deletion.
+-- name: deletions_by_id
+-- These deletions, in the order in which they were begun.
 SELECT id, agent_id, task_id, began_at, began_by, archives, items, found, finished_at, readmitted_at
 FROM deletions
-WHERE id = :id;
+WHERE id = ANY(:ids::uuid [])
+ORDER BY id;
 
 -- name: deletion_of_task
 -- What deleted a task, alone or with its agent.
@@ -47,14 +48,16 @@ WHERE finished_at IS NOT NULL AND due_at <= :until AND (due_at, id) > (:after_du
 ORDER BY due_at, id
 LIMIT :rows;
 
--- name: take_deletion
--- Whether nobody else works on a deletion; while this connection lasts, nobody else does.
-SELECT pg_try_advisory_lock(hashtext('agentruns deletion'), hashtext(:id::text));
+-- name: take_deletions
+-- On which of these nobody else works; while this connection lasts, nobody else does.
+SELECT id FROM unnest(:ids::uuid []) AS deletion (id)
+WHERE pg_try_advisory_lock(hashtext('agentruns deletion'), hashtext(id::text));
 
 -- name: open_deletion!
--- From here on nothing of it is taken any more.
+-- From here on nothing of it is taken any more; somebody else may say so in the same moment.
 INSERT INTO deletions (id, agent_id, task_id, archives, items)
-VALUES (:id, :agent_id, :task_id, :archives, :items);
+VALUES (:id, :agent_id, :task_id, :archives, :items)
+ON CONFLICT DO NOTHING;
 
 -- name: bury_task!
 -- A task that is gone, or about to be.
@@ -66,19 +69,21 @@ ON CONFLICT DO NOTHING;
 -- How much there was, counted once.
 UPDATE deletions SET found = :found WHERE id = :id AND found IS NULL;
 
--- name: finish_deletion!
--- Nothing is left; the stores are searched again at once, as somebody may have been writing.
+-- name: finish_deletions
+-- Nothing is left of these; the stores are searched again at once, as somebody may have been
+-- writing. Tells which were not finished before.
 UPDATE deletions SET finished_at = clock_timestamp(), due_at = clock_timestamp()
-WHERE id = :id AND finished_at IS NULL;
+WHERE id = ANY(:ids::uuid []) AND finished_at IS NULL
+RETURNING id;
 
--- name: note_sweep!
+-- name: note_sweeps!
 -- For a day at every opportunity, then ever more seldom.
 UPDATE deletions
 SET due_at = clock_timestamp() + CASE
     WHEN finished_at > clock_timestamp() - interval '1 day' THEN interval '0'
     ELSE (clock_timestamp() - finished_at) / 10
 END
-WHERE id = :id AND finished_at IS NOT NULL;
+WHERE id = ANY(:ids::uuid []) AND finished_at IS NOT NULL;
 
 -- name: readmit_agent!
 -- Let another agent of that name in, unless somebody just removes what came late of the old one;
@@ -120,43 +125,57 @@ ORDER BY id
 LIMIT :rows;
 
 -- name: delete_progress!
--- Some of the steps of a task, or of all tasks of an agent.
+-- Some of the steps of these tasks, or of all tasks of an agent.
 DELETE FROM task_progress
 WHERE ctid = ANY(ARRAY(
     SELECT ctid
     FROM task_progress
-    WHERE agent_id = :agent_id AND (:task_id::uuid IS NULL OR task_id = :task_id)
+    WHERE CASE
+        WHEN :task_ids::uuid [] IS NULL THEN agent_id = :agent_id ELSE task_id = ANY(:task_ids)
+    END
     LIMIT :rows
 ));
 
 -- name: delete_evaluations!
--- Some of the verdicts on a task, or on all tasks of an agent.
+-- Some of the verdicts on these tasks, or on all tasks of an agent.
 DELETE FROM evaluations
 WHERE ctid = ANY(ARRAY(
     SELECT ctid
     FROM evaluations
-    WHERE agent_id = :agent_id AND (:task_id::uuid IS NULL OR task_id = :task_id)
+    WHERE CASE
+        WHEN :task_ids::uuid [] IS NULL THEN agent_id = :agent_id ELSE task_id = ANY(:task_ids)
+    END
     LIMIT :rows
 ));
 
 -- name: delete_files!
--- Some of the rows of a task's files, or of all files of an agent.
+-- Some of the rows of these tasks' files, or of all files of an agent.
 DELETE FROM binary_file_metadata
 WHERE ctid = ANY(ARRAY(
     SELECT ctid
     FROM binary_file_metadata
-    WHERE agent_id = :agent_id AND (:task_id::uuid IS NULL OR task_id = :task_id)
+    WHERE CASE
+        WHEN :task_ids::uuid [] IS NULL THEN agent_id = :agent_id ELSE task_id = ANY(:task_ids)
+    END
     LIMIT :rows
 ));
 
 -- name: delete_archives!
 -- The rows of archives, whichever task they are filed under.
 DELETE FROM binary_file_metadata
-WHERE bucket = 'binaries' AND object_path = ANY(:paths::text []) AND agent_id = :agent_id;
+WHERE bucket = 'binaries' AND object_path = ANY(:paths::text []);
 
--- name: delete_task!
--- A task on which nothing hangs any more.
-DELETE FROM tasks WHERE id = :task_id;
+-- name: delete_tasks_by_id!
+-- Tasks on which nothing hangs any more.
+DELETE FROM tasks WHERE id = ANY(:task_ids::uuid []);
+
+-- name: lock_agents_tasks
+-- The next of an agent's tasks, on which nobody hangs anything until the transaction ends.
+SELECT created_at, id FROM tasks
+WHERE agent_id = :agent_id AND (created_at, id) > (:after_at, :after)
+ORDER BY created_at, id
+LIMIT :rows
+FOR UPDATE;
 
 -- name: delete_tasks
 -- Some of an agent's tasks; tells which.
@@ -294,3 +313,36 @@ LIMIT :rows;
 -- name: tasks_among
 -- Which of these tasks are gone.
 SELECT task_id FROM deleted_tasks WHERE task_id = ANY(:ids::uuid []);
+
+-- name: forget_listed!
+-- Objects that go, out of the inventories.
+DELETE FROM object_inventory
+WHERE snapshot_id IN (SELECT id FROM inventory_snapshots)
+    AND bucket = :bucket AND object_path = ANY(:paths::text []);
+
+-- name: forget_different!
+-- The same out of what differed.
+DELETE FROM object_differences
+WHERE bucket = :bucket AND object_path = ANY(:paths::text []);
+
+-- name: forget_samples!
+-- Bad rows that checks showed, where these words stand in them.
+UPDATE quality_results AS result
+SET sample = (
+        SELECT coalesce(jsonb_agg(shown.bad_row), '[]')
+        FROM jsonb_array_elements(result.sample) AS shown (bad_row)
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(:words::text []) AS told (word)
+            WHERE strpos(shown.bad_row::text, told.word) > 0
+        )
+    )
+WHERE sample <> '[]' AND EXISTS (
+    SELECT FROM unnest(:words::text []) AS told (word)
+    WHERE strpos(result.sample::text, told.word) > 0
+);
+
+-- name: some_hold
+-- A task that is held: this one, or one of an agent's.
+SELECT task_id, reason FROM task_holds
+WHERE CASE WHEN :task_id::uuid IS NULL THEN agent_id = :agent_id ELSE task_id = :task_id END
+LIMIT 1;
