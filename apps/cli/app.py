@@ -13,11 +13,13 @@ from apps.cli import (
     deploying,
     environments,
     evaluating,
+    holding,
     migrating,
     migration_manifest,
     migration_state,
     rebuilding,
     recording,
+    retaining,
     scheduling,
     servers,
     spooling,
@@ -56,10 +58,15 @@ app = App(
 )
 app["--help"].group = app["--version"].group = EVERYWHERE
 
-tasks = App(name="tasks", help="List the recorded tasks, look at one, delete one.", group=RECORDING)
+tasks = App(
+    name="tasks", help="List the recorded tasks, look at one, delete or hold one.", group=RECORDING
+)
 tasks.command(recorded.list_tasks, name="list")
 tasks.command(recorded.show_task, name="show")
 tasks.command(deleting.delete_task, name="delete")
+tasks.command(holding.hold)
+tasks.command(holding.release)
+tasks.command(holding.list_held, name="held")
 
 spool = App(name="spool", help="Look into a spool of records on their way.", group=OPERATING)
 spool.command(spooling.show_status, name="status")
@@ -89,6 +96,13 @@ migrate.command(migration_manifest.manifest, sort_key=8)
 migrate.command(rebuilding.rebuild, sort_key=9)
 migrate.command(scheduling.schedule, sort_key=10)
 
+retention = App(name="retention", help="Say how long what was recorded is kept.", group=OPERATING)
+retention.command(retaining.add)
+retention.command(retaining.list_policies, name="list")
+retention.command(retaining.show)
+retention.command(retaining.remove)
+retention.command(retaining.run)
+
 audit = App(name="audit", help="See who did what, and say how long that is known.", group=OPERATING)
 audit.command(auditing.list_entries, name="list")
 audit.command(auditing.prune)
@@ -110,6 +124,7 @@ app.command(evaluating.evaluate, group=EVALUATING)
 app.command(check)
 app.command(access)
 app.command(migrate)
+app.command(retention)
 app.command(audit)
 app.command(environment)
 app.command(delivering.deliver, group=OPERATING)

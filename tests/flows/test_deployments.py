@@ -41,6 +41,7 @@ NAMES = [
     "retire-keys/every-5-minutes",
     "finish-deletions/every-5-minutes",
     "prune-audit/nightly",
+    "apply-retention/nightly",
     "provision-agent/on-demand",
     "delete-agent/on-demand",
     RECORDING,
@@ -81,7 +82,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
     crons_of = [["*/15 * * * *"], often, ["41 * * * *"], often, often, often]
-    crons_of += [["17 3 * * *"], [], [], [], []]
+    crons_of += [["17 3 * * *"], ["47 2 * * *"], [], [], [], []]
     assert list(crons.values()) == crons_of
 
 

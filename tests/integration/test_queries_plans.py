@@ -331,12 +331,13 @@ DELETING = {
     **{
         name: [ABOUT | OBJECTS]
         for name in (
-            *("lock_task_to_delete", "deletion", "deletion_of_task", "deletion_of_agent"),
-            *("tombstone_of_agent", "deletions_to_finish", "take_deletion", "open_deletion"),
-            *("bury_task", "bury_tasks", "finish_deletion", "note_sweep", "readmit_agent"),
+            *("lock_task_to_delete", "deletions_by_id", "deletion_of_task", "deletion_of_agent"),
+            *("tombstone_of_agent", "deletions_to_finish", "take_deletions", "open_deletion"),
+            *("bury_task", "bury_tasks", "finish_deletions", "note_sweeps", "readmit_agent"),
             *("tables_about", "paths_of_others", "objects_elsewhere", "delete_archives"),
             "archives_filed",
-            *("delete_task", "delete_tasks", "items_of_task", "migrations_of_agent"),
+            *("delete_tasks_by_id", "delete_tasks", "forget_listed", "forget_different"),
+            *("items_of_task", "migrations_of_agent"),
             *("items_of_agent", "count_items_of_agent", "delete_migrations"),
             "delete_migration_steps",
             *("is_any_source_deleted", "delete_other_files", "deleted_tasks_page", "tasks_among"),
@@ -350,14 +351,41 @@ DELETING = {
         )
     },
     **{
-        name: [ABOUT | {"task_id": task_id} for task_id in (None, TASK)]
+        name: [ABOUT | {"task_ids": task_ids} for task_ids in (None, [TASK] * 100)]
         for name in ("delete_progress", "delete_evaluations", "delete_files")
     },
+    "some_hold": [ABOUT | {"task_id": task_id} for task_id in (None, TASK)],
+    "lock_agents_tasks": [ABOUT | {"after_at": at} for at in ("-infinity", MIDDLE["after_at"])],
     "note_found": [{"id": TASK, "found": Jsonb({})}],
     "deletions_to_sweep": [ABOUT | {"until": utcnow(), "after_due": "-infinity"}],
     "sources_of_size": [ABOUT | {"files": 7, "size_bytes": 7}],
 }
-CASES |= MIGRATING | DELETING
+JUDGING = {"agents": "agent7", "statuses": ["completed", "failed"], "scorer": None}
+JUDGING |= {"keep_tagged": ["golden"], "after_agent_id": "agent5", "after_id": TASK, "rows": 1000}
+RETAINING = {
+    "policies": [{"name": name} for name in (None, "old")],
+    "put_policy": [
+        {"name": "old", "kind": "tasks", "agents": "*", "statuses": ["failed"], "keep_last": None}
+        | {"older_than": "90 days", "keep_below": None, "scorer": None, "keep_tagged": []}
+        | {"enabled": True}
+    ],
+    "remove_policy": [{"name": "old"}],
+    **{name: [{"task_id": TASK, "reason": "why"}] for name in ("hold_task", "release_task")},
+    "holds_page": [ABOUT | {"agent_id": agent_id} for agent_id in (None, "agent7")],
+    "judge_tasks": [
+        JUDGING | {"before": LATE, "keep_last": last, "keep_below": below}
+        for last in (None, 50)
+        for below in (None, 0.3)
+    ],
+    "lock_tasks_to_retain": [ABOUT | {"before": LATE}],
+    "held_among": [ABOUT],
+    "weigh_tasks": [{"ids": [TASK] * 100}],
+    **{
+        name: [{"before": "2026-01-02T00:00:00Z", "keep_last": 1, "rows": 1000}]
+        for name in ("count_old_passes", "prune_passes", "count_old_checks", "prune_checks")
+    },
+}
+CASES |= MIGRATING | DELETING | RETAINING
 #: The id that `FILL` gives to an inventory, and one of its parts.
 SNAPSHOT = UUID(hashlib.md5(b"snapshot7", usedforsecurity=False).hexdigest())
 PART = {"snapshot_id": SNAPSHOT, "bucket": "screenshots"}
@@ -401,6 +429,8 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
     # The owner's, on a table of one row.
     "keep_audit",
     *("analyze_inventory", "analyze_differences"),
+    # It looks through every sample that is not empty.
+    "forget_samples",
     # They compare everything with everything: reading whole tables is what they are for.
     *("compare_inventory", "find_moved_objects", "find_strange_orphans", "forget_deleted_objects"),
 }
@@ -411,6 +441,7 @@ OTHERS = {
     *("audit_page", "audit_term", "audit_over", "mark_environment", "rename_environment"),
     *MIGRATING,
     *DELETING,
+    *RETAINING,
     *CHECKING,
 }
 

@@ -94,3 +94,41 @@ def test_a_deleted_agent_is_refused_until_another_has_its_name_and_then_what_is_
         newer = mine.told(**more)
         newer["at"] = newer["at"].replace(day=3)
         assert refusal(operator, statement, newer) == ""
+
+
+HOLD = "INSERT INTO task_holds (task_id, agent_id) VALUES (%(task_id)s, %(agent_id)s)"
+RELEASE = "DELETE FROM task_holds WHERE task_id = %(task_id)s"
+
+
+@pytest.mark.promise(2, by="PostgreSQL")
+@pytest.mark.parametrize("who", ["agent", "evaluator", "frontend"])
+def test_nobody_but_the_operator_holds_releases_or_says_how_long(doors, agent, mine, who):
+    connection = agent if who == "agent" else doors.component(who)
+    operator = doors.component("operator")
+    connection.execute("SET default_transaction_read_only = off")
+    told = mine.told(task_id=mine.task)
+    assert refusal(connection, HOLD, told) == DENIED
+    assert refusal(operator, HOLD, told) == ""
+    assert refusal(connection, RELEASE, told) == DENIED
+    assert refusal(connection, "UPDATE task_holds SET reason = 'x'") == DENIED
+    for table in ("task_holds", "retention_policies"):
+        assert refusal(connection, f"SELECT * FROM {table}") == DENIED
+        assert refusal(connection, f"DELETE FROM {table}") == DENIED
+    policy = "INSERT INTO retention_policies (name, kind, older_than) VALUES ('x', 'tasks', '9 d')"
+    assert refusal(connection, policy) == DENIED
+    assert refusal(operator, policy) == ""
+    assert refusal(operator, policy.replace("9 d", "9 min").replace("'x'", "'y'")) == NO_CHECK
+
+
+@pytest.mark.promise(2, by="PostgreSQL")
+def test_not_even_the_operator_deletes_what_is_held(doors, mine):
+    operator, told = doors.component("operator"), mine.told(task_id=mine.task)
+    assert refusal(operator, HOLD, told) == ""
+    assert refusal(operator, OPEN, told) == NO_CHECK
+    assert refusal(operator, OPEN, mine.told(task_id=None)) == NO_CHECK
+    assert refusal(operator, "DELETE FROM tasks WHERE id = %(task_id)s", told) == "23503"
+    assert refusal(operator, "TRUNCATE task_holds") == DENIED
+    assert refusal(operator, RELEASE, told) == ""
+    assert refusal(operator, OPEN, told) == ""
+    assert refusal(operator, BURY, told) == ""
+    assert refusal(operator, HOLD, told) == NO_CHECK

@@ -122,9 +122,11 @@ ORDER BY i.path, i.id
 LIMIT :rows;
 
 -- name: own_records
--- How many records a task has that no folder brought.
+-- How many records a task has that no folder brought; one that is held stays as well.
 SELECT
     (
+        SELECT count(*) FROM task_holds WHERE task_id = :old
+    ) + (
         SELECT count(*) FROM task_progress
         WHERE task_id = :old AND substr(id::text, 15, 1) <> '5'
     ) + (

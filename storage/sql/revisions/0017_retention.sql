@@ -14,8 +14,8 @@ CREATE TABLE retention_policies (
     keep_last integer CHECK (keep_last BETWEEN 1 AND 1000000),
     keep_below double precision CHECK (keep_below BETWEEN 0 AND 1),
     -- Whose verdicts count for that; NULL: everybody's.
-    scorer text,
-    keep_tagged text [] NOT NULL DEFAULT '{}',
+    scorer text CHECK (length(scorer) <= 500),
+    keep_tagged text [] NOT NULL DEFAULT '{}' CHECK (octet_length(keep_tagged::text) <= 1000),
     enabled boolean NOT NULL DEFAULT true,
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     changed_by text NOT NULL DEFAULT session_user
