@@ -81,12 +81,14 @@ def _of_policy(report: "PolicyReport") -> list[RenderableType]:
 def _words(report: "RetentionReport") -> str:
     tasks = report.totals["tasks"]
     rows = sum(policy.rows for policy in report.policies)
-    what = f"{tasks} tasks" + (f" and {rows} rows of our own" if rows else "")
+    what = f"{tasks} {'task' if tasks == 1 else 'tasks'}" + (
+        f" and {rows} rows of our own" if rows else ""
+    )
     if not report.applied:
-        return f"Nothing was deleted. With --yes, {what} are deleted for good."
+        return f"Nothing was deleted. With --yes, this goes for good: {what}."
     if not report.verified:
-        return f"{what} were deleted, and something is still there: run the same command again."
-    return f"{what} are deleted for good: a search in all three stores found nothing of them."
+        return f"Of {what}, something is still there: run the same command again."
+    return f"Deleted for good: {what}. A search in all three stores found nothing of them."
 
 
 def _what(policy: "Policy") -> str:

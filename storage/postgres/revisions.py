@@ -1,5 +1,7 @@
 """Which schema this code knows, and whether a database has it."""
 
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,26 @@ from psycopg.rows import scalar_row
 from storage.errors import SchemaMismatch
 
 SQL = Path(__file__).parent.parent / "sql"
+_FOLLOWS = re.compile(r'^down_revision = "(\d{4})"', re.MULTILINE)
+
+
+def _in_order(files: Iterable[Path]) -> Iterator[str]:
+    """Revisions as they follow each other, which need not be the order of their numbers."""
+    texts = ((file.name[:4], _FOLLOWS.search(file.read_text())) for file in files)
+    follower = {found[1] if found else None: name for name, found in texts}
+    revision = follower.get(None)
+    while revision:
+        yield revision
+        revision = follower.get(revision)
+
+
 #: Every revision in order, with its SQL file.
-REVISIONS = {file.name[:4]: file for file in sorted((SQL / "revisions").glob("*.sql"))}
+REVISIONS = {
+    name: next((SQL / "revisions").glob(f"{name}_*.sql"))
+    for name in _in_order((SQL / "alembic" / "versions").glob("[0-9]*.py"))
+}
 #: The revision that this code is written for.
-HEAD = max(REVISIONS)
+HEAD = list(REVISIONS)[-1]
 
 
 def current_revision(connection: Connection[Any]) -> str | None:
@@ -27,7 +45,7 @@ def current_revision(connection: Connection[Any]) -> str | None:
 
 def refuse_newer(revision: str | None) -> None:
     """Raise where the database is ahead of this code."""
-    if revision is not None and revision > HEAD:
+    if revision is not None and revision > max(REVISIONS):
         raise SchemaMismatch(
             f"The database has schema {revision}, this agentruns knows up to {HEAD}: "
             "update agentruns."

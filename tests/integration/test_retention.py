@@ -290,13 +290,13 @@ def test_policies_and_holds_on_the_command_line(
     plan = run("retention", "run", "--json").json()
     assert (plan["deleted"], plan["planned"]["tasks"], plan["verified"]) == ({}, 1, False)
     assert [one["reason"] for one in plan["policies"][0]["kept"]] == ["held"]
-    assert "With --yes, 1 tasks are deleted" in run("retention", "run").out
+    assert "this goes for good: 1 task." in run("retention", "run").out
     done = run("retention", "run", "--yes", "--policy", "old", "--json")
     assert (done.code, done.json()["deleted"]["tasks"], done.json()["verified"]) == (0, 1, True)
     assert kept(settings, agent_id, gone.id) == NOTHING
 
     assert run("tasks", "release", str(held.id), "--json").json()["released"]
-    assert "1 tasks are deleted for good" in run("retention", "run", "--yes").out
+    assert "Deleted for good: 1 task." in run("retention", "run", "--yes").out
     assert run("retention", "remove", "old", "--json").json()["removed"]
     assert run("retention", "show", "old").code == 2
     assert run("tasks", "hold", str(uuid4())).code == 2

@@ -317,8 +317,16 @@ SELECT task_id FROM deleted_tasks WHERE task_id = ANY(:ids::uuid []);
 -- name: forget_listed!
 -- Objects that go, out of the inventories.
 DELETE FROM object_inventory
-WHERE snapshot_id IN (SELECT id FROM inventory_snapshots)
-    AND bucket = :bucket AND object_path = ANY(:paths::text []);
+WHERE ctid = ANY(ARRAY(
+    SELECT its.ctid
+    FROM inventory_snapshots AS snapshot
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM object_inventory
+        WHERE snapshot_id = snapshot.id AND bucket = :bucket AND object_path = ANY(:paths::text [])
+        -- There are no more, and so it is looked up by its index.
+        LIMIT cardinality(:paths::text [])
+    ) AS its
+));
 
 -- name: forget_different!
 -- The same out of what differed.

@@ -92,15 +92,16 @@ SELECT page.agent_id, page.id,
             ) AS latest
             WHERE latest.score < :keep_below
         ) THEN 'scored low'
-        WHEN EXISTS (
-            SELECT FROM migration_items AS i
+        WHEN (
+            SELECT bool_or(m.cutover_at IS NULL)
+            FROM migration_items AS i
             INNER JOIN migrations AS m ON m.id = i.migration_id
-            WHERE i.task_ids @> ARRAY[page.id] AND m.cutover_at IS NULL
+            WHERE i.task_ids @> ARRAY[page.id]
         ) THEN 'its migration is not cut over'
-        WHEN EXISTS (
-            SELECT FROM migration_items AS i
-            WHERE i.task_ids @> ARRAY[page.id] AND cardinality(i.task_ids) > 1
-        ) THEN 'shares its archive'
+        WHEN (
+            SELECT max(cardinality(i.task_ids)) FROM migration_items AS i
+            WHERE i.task_ids @> ARRAY[page.id]
+        ) > 1 THEN 'shares its archive'
     END AS why_kept
 FROM page
 LEFT JOIN newest ON newest.agent_id = page.agent_id
@@ -147,24 +148,24 @@ ORDER BY t.agent_id;
 -- name: count_old_passes
 -- How many evaluation passes are older than this, but for the newest.
 SELECT count(*) FROM evaluation_passes
-WHERE started_at < least(:before, (
+WHERE started_at < :before AND started_at < (
     SELECT min(started_at)
     FROM (
         SELECT started_at FROM evaluation_passes ORDER BY started_at DESC LIMIT :keep_last
     ) AS newest
-));
+);
 
 -- name: prune_passes!
 -- Some of them.
 DELETE FROM evaluation_passes
 WHERE id = ANY(ARRAY(
     SELECT id FROM evaluation_passes
-    WHERE started_at < least(:before, (
+    WHERE started_at < :before AND started_at < (
         SELECT min(started_at)
         FROM (
             SELECT started_at FROM evaluation_passes ORDER BY started_at DESC LIMIT :keep_last
         ) AS newest
-    ))
+    )
     ORDER BY started_at
     LIMIT :rows
 ));
@@ -172,24 +173,24 @@ WHERE id = ANY(ARRAY(
 -- name: count_old_checks
 -- How many runs of the checks are older than this, but for the newest.
 SELECT count(*) FROM quality_runs
-WHERE started_at < least(:before, (
+WHERE started_at < :before AND started_at < (
     SELECT min(started_at)
     FROM (
         SELECT started_at FROM quality_runs ORDER BY started_at DESC LIMIT :keep_last
     ) AS newest
-));
+);
 
 -- name: prune_checks!
 -- Some of them, with what they found.
 DELETE FROM quality_runs
 WHERE id = ANY(ARRAY(
     SELECT id FROM quality_runs
-    WHERE started_at < least(:before, (
+    WHERE started_at < :before AND started_at < (
         SELECT min(started_at)
         FROM (
             SELECT started_at FROM quality_runs ORDER BY started_at DESC LIMIT :keep_last
         ) AS newest
-    ))
+    )
     ORDER BY started_at
     LIMIT :rows
 ));
