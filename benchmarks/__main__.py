@@ -21,6 +21,7 @@ NAMES = (
     "evaluation_pass",
     "migration",
     "quality",
+    "deep_check",
 )
 
 

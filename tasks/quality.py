@@ -9,12 +9,24 @@ from uuid import UUID
 from agentruns.models import new_id
 from quality.check_files import Check, all_checks
 from quality.checking import passed, run_checks
+from quality.pipeline_checks import pipeline_checks
+from storage.deep import DeepReading, DeepStore, Pass, Scope
 from storage.inventory import InventoryStore, Listing, Snapshot
+from storage.inventory.documents import DocumentListing
+from storage.mongo.told_tasks import ToldTasks
+from storage.pace import shared_pace
 from storage.quality import CheckResult, QualityStore
 from storage.settings import load_settings
 from storage.stores import shared_stores
-from tasks.quality_report import QualityReport
+from tasks.quality_report import DeepPass, QualityReport
 from tasks.retries import store_task
+
+
+@contextmanager
+def only_deep_check() -> Iterator[None]:
+    """Be the only one who reads the objects while this lasts."""
+    with DeepStore(shared_stores().postgres).only_run():
+        yield
 
 
 @contextmanager
@@ -41,6 +53,13 @@ def take_inventory(grace_minutes: float) -> Snapshot:
 
 
 @store_task
+def compare_documents(snapshot_id: UUID) -> None:
+    """Find the log entries and memories of tasks that PostgreSQL does not know."""
+    with ToldTasks(load_settings()) as told:
+        DocumentListing(shared_stores().postgres, told).take(snapshot_id)
+
+
+@store_task
 def find_checks(folder: str | None) -> list[Check]:
     """Our checks and those of a folder, by default that of AGENTRUNS_CHECKS."""
     return all_checks(Path(folder) if folder else load_settings().agentruns_checks)
@@ -53,7 +72,29 @@ def ask_checks(checks: Sequence[Check]) -> list[CheckResult]:
 
 
 @store_task
-def close_run(run_id: UUID, snapshot: Snapshot, results: Sequence[CheckResult]) -> QualityReport:
+def ask_pipeline() -> list[CheckResult]:
+    """Ask whether records keep flowing."""
+    return pipeline_checks(shared_stores().postgres)
+
+
+@store_task
+def plan_deep_check(scope: Scope) -> list[Pass]:
+    """Choose the objects that are to be read, after those that an earlier run did not come to."""
+    return DeepStore(shared_stores().postgres).open(scope)
+
+
+@store_task
+def read_objects(one: Pass, max_mb_per_s: float | None) -> Pass:
+    """Read what is left of a pass."""
+    stores = shared_stores()
+    minio = stores.minio.paced(shared_pace(one.id, max_mb_per_s))
+    return DeepReading(DeepStore(stores.postgres), minio).read(one)
+
+
+@store_task
+def close_run(
+    run_id: UUID, snapshot: Snapshot, results: Sequence[CheckResult], read: Sequence[Pass] = ()
+) -> QualityReport:
     """Keep what was found."""
     good = passed(results)
     QualityStore(shared_stores().postgres).close(run_id, snapshot.id, results, passed=good)
@@ -64,4 +105,13 @@ def close_run(run_id: UUID, snapshot: Snapshot, results: Sequence[CheckResult]) 
         objects=snapshot.objects,
         size_bytes=snapshot.size_bytes,
         checks=tuple(results),
+        deep=tuple(
+            DeepPass(
+                scope=one.scope,
+                objects=one.objects,
+                size_bytes=one.size_bytes,
+                began_at=one.began_at,
+            )
+            for one in read
+        ),
     )

@@ -3,9 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-from agentruns.models.values import Record
+from agentruns.models.values import Record, UtcTime
 from storage.quality import CheckResult
 from tasks.markdown import plain, table
+
+
+class DeepPass(Record):
+    """Objects that were read to compare their content."""
+
+    scope: str
+    """all, a sample, or a subset."""
+    objects: int
+    size_bytes: int
+    began_at: UtcTime
+    """Before this run when an earlier one was cut off."""
 
 
 class QualityReport(Record):
@@ -18,6 +29,8 @@ class QualityReport(Record):
     objects: int
     size_bytes: int
     checks: tuple[CheckResult, ...]
+    deep: tuple[DeepPass, ...] = ()
+    """What was read to its end; what was found in it is among the checks."""
     report: str | None = None
     """Where the page about this run lies."""
 
@@ -45,7 +58,7 @@ def as_markdown(report: QualityReport) -> str:
     verdict = "The data passed." if report.passed else "**The data did not pass.**"
     parts = [
         f"{verdict} {len(report.checks)} checks, {len(report.found)} of them found something; "
-        f"{report.objects} objects compared."
+        f"{report.objects} objects compared{read_of(report)}."
     ]
     if report.found:
         rows = [_row(check) for check in report.found]
@@ -58,6 +71,11 @@ def _row(check: CheckResult) -> tuple[object, ...]:
     bad = "?" if check.bad_rows is None else check.bad_rows
     said = f"could not be asked: {check.fault}" if check.fault else check.message
     return plain(check.name), check.severity.value, bad, plain(said), plain(first_of(check))
+
+
+def read_of(report: QualityReport) -> str:
+    """How many objects were read to their end, as the rest of a sentence."""
+    return "".join(f", {one.objects} read ({one.scope})" for one in report.deep)
 
 
 def first_of(check: CheckResult) -> str:

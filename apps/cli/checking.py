@@ -1,16 +1,25 @@
 """`agentruns check ...`: is everything well?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from apps.cli.answer import Answer
+from apps.cli.deep_progress import read_so_far
+from apps.cli.errors import CommandError
 from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
 from apps.cli.tables import table, yes_no
-from apps.cli.values import GivenTerminal, Minutes
+from apps.cli.values import (
+    Flag,
+    GivenTerminal,
+    MbPerSecond,
+    Minutes,
+    PositiveOrAll,
+    Subset,
+)
 
 if TYPE_CHECKING:
     from flows.check_health import HealthReport
@@ -38,8 +47,16 @@ def health(*, terminal: GivenTerminal) -> Answer:
     return Answer(report.model_dump(mode="json"), as_text(report), code_of(report))
 
 
-def quality(
-    *, checks: Path | None = None, grace_minutes: Minutes = 60, terminal: GivenTerminal
+def quality(  # noqa: PLR0913 - options, every one optional
+    *,
+    checks: Path | None = None,
+    grace_minutes: Minutes = 60,
+    deep: Flag = False,
+    sample: PositiveOrAll = None,
+    seed: int = 0,
+    subset: Subset = None,
+    max_mb_per_s: MbPerSecond = None,
+    terminal: GivenTerminal,
 ) -> Answer:
     """Ask whether the data can be trusted: tables, references, and objects against their rows.
 
@@ -50,20 +67,34 @@ def quality(
     Args:
         checks: A folder with SQL files of your own, asked besides ours, or AGENTRUNS_CHECKS.
         grace_minutes: An object that is younger than this may still get its row.
+        deep: Read every object, or those of a sample or subset, and compare its SHA-256. The same
+            command goes on where an earlier one was stopped.
+        sample: Read only so many objects.
+        seed: Another number chooses another sample.
+        subset: Read the n-th of t parts, as in 3/30; next/30 is the one not read for longest.
+        max_mb_per_s: Read no more megabytes a second.
         terminal: Where to print.
     """
+    if sample and subset:
+        raise CommandError(ExitCode.WRONG_USAGE, "Choose --sample or --subset, not both.")
+    told: dict[str, Any] = {"deep": deep, "sample": sample, "seed": seed, "subset": subset}
     folder = str(checks.absolute()) if checks else None
-    with terminal.working("Checking the data"), prefect_server(terminal):
+    news = read_so_far() if deep or sample or subset else None
+    with terminal.working("Checking the data", news), prefect_server(terminal):
         from flows.check_quality import check_quality
 
-        report = check_quality(checks=folder, grace_minutes=grace_minutes)
+        report = check_quality(
+            checks=folder, grace_minutes=grace_minutes, max_mb_per_s=max_mb_per_s, **told
+        )
     code = ExitCode.GOOD if report.passed else ExitCode.NOT_GOOD
     return Answer(report.model_dump(mode="json"), quality_as_text(report), code)
 
 
 def quality_as_text(report: "QualityReport") -> RenderableType:
     """What was found, and an example of each; one line for all that is well."""
-    counts = f"{len(report.checks)} checks, {report.objects} objects compared."
+    from tasks.quality_report import read_of
+
+    counts = f"{len(report.checks)} checks, {report.objects} objects compared{read_of(report)}."
     verdict = "The data passed." if report.passed else "The data did not pass."
     if not report.found:
         return f"{verdict} {counts}"

@@ -3,15 +3,15 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from threading import Timer
-from typing import TextIO
+from threading import Event, Thread, Timer
+from typing import NamedTuple, TextIO
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from apps.cli.answer import Answer
@@ -24,6 +24,18 @@ KEPT = "\n\N{ZERO WIDTH JOINER}"
 
 #: Seconds without a sign that people find natural.
 PATIENCE = 1.0
+
+
+#: Seconds from one look at how far it is to the next.
+EVERY = 0.5
+
+
+class Amount(NamedTuple):
+    """How much of something is done."""
+
+    what: str
+    done: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,11 @@ class Terminal:
         return sys.stdin.readline().rstrip("\n") == answer
 
     @contextmanager
-    def working(self, what: str) -> Iterator[None]:
-        """Show that something is being done, on a terminal and once it takes over a second."""
+    def working(self, what: str, news: Callable[[], Amount | None] | None = None) -> Iterator[None]:
+        """Show that something is being done, on a terminal and once it takes over a second.
+
+        How much of it is done is shown as soon as `news` tells it.
+        """
         if not self.err.is_terminal or self.debug:
             yield
             return
@@ -82,15 +97,26 @@ class Terminal:
             transient=True,
             redirect_stdout=False,
         )
-        bar.add_task(readable(what), total=None)
-        late = Timer(PATIENCE, bar.start)
+        task = bar.add_task(readable(what), total=None)
+        late, over = Timer(PATIENCE, bar.start), Event()
         late.start()
+        if news:
+            told = (bar, task, news, over)
+            Thread(target=_follow, args=told, daemon=True, name="news").start()
         try:
             yield
         finally:
+            over.set()
             late.cancel()
             late.join()
             bar.stop()
+
+
+def _follow(bar: Progress, task: TaskID, news: Callable[[], Amount | None], over: Event) -> None:
+    while not over.wait(EVERY):
+        if amount := news():
+            told = f"{amount.what}: {amount.done:,} of {amount.whole:,}"
+            bar.update(task, description=told, completed=amount.done, total=amount.whole)
 
 
 def console(stream: TextIO, *, plain: bool) -> Console:

@@ -150,6 +150,15 @@ def check_mb_per_s(_: Any, value: float | None) -> None:
         raise ValueError(f"Choose {LEAST_MB_PER_S:g} to {MOST_MB_PER_S:g} megabytes a second.")
 
 
+def check_subset(_: Any, value: str | None) -> None:
+    """Refuse what is no part of a whole."""
+    # Late: the rule lives with the stores.
+    from storage.deep.models import scope_of
+
+    if value is not None:
+        scope_of(subset=value)
+
+
 def check_size(_: Any, value: str | None) -> None:
     """Refuse what `bytes_of` cannot read, and what is too small for anything."""
     if (size := bytes_of(value)) is not None and size < LEAST_SIZE:
@@ -218,4 +227,5 @@ Workers = Annotated[int | None, Parameter(validator=check_workers)]
 MbPerSecond = Annotated[float | None, Parameter(name="--max-mb-per-s", validator=check_mb_per_s)]
 PositiveOrAll = Annotated[int | None, Parameter(validator=check_positive)]
 ScorerNames = Annotated[list[str] | None, Parameter(validator=check_scorers)]
+Subset = Annotated[str | None, Parameter(validator=check_subset)]
 Since = Annotated[str | None, Parameter(validator=check_time)]

@@ -23,6 +23,7 @@ from storage.minio.clients import client, signer
 from storage.minio.content import Content
 from storage.minio.describing import described
 from storage.minio.errors import certain_etag, translated
+from storage.minio.hashing import ReadContent, read_to_end
 from storage.minio.marking import marker_of
 from storage.minio.names import NamesPage, every_name, names
 from storage.minio.objects import (
@@ -155,6 +156,16 @@ class MinIOAdapter(Closable):
                 certain_etag(response.headers.get("etag"))
                 pieces = response.stream(_CHUNK)
                 yield self._pace.paced(pieces) if self._pace else pieces
+
+    @retried
+    def content(self, bucket: Bucket | str, path: str) -> ReadContent:
+        """Which content an object has, read to its end and not kept.
+
+        Raises:
+            RecordNotFound: when it is not there.
+        """
+        with self._translated():
+            return read_to_end(self._client, Bucket(bucket).value, checked_path(path), self._pace)
 
     @retried
     def delete(self, bucket: Bucket | str, path: str) -> None:

@@ -1,6 +1,7 @@
 """The check of the data as a flow: what it leaves in Prefect, in PostgreSQL and on the terminal."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -68,6 +69,24 @@ def test_every_run_is_kept_with_what_it_found(stores: Stores, lost: StoredFile) 
         check.name for check in first.checks
     )
     assert [one["bad_rows"] for one in store.history("missing object")] == [1, 1]
+
+
+def test_what_stands_still_is_a_warning(stores: Stores, agent_id: str) -> None:
+    silent = AgentTask(
+        agent_id=agent_id,
+        title="a task",
+        status=Status.IN_PROGRESS,
+        created_at=utcnow() - timedelta(hours=2),
+    )
+    stores.postgres.store_rows(tasks=[silent])
+    with stores.postgres.connection() as connection:
+        # What the adapter wrote just now counts as a sign of life.
+        connection.execute("UPDATE tasks SET updated_at = now() - interval '2 hours'")
+    report = check_quality()
+    found = {check.name: check for check in report.found}
+    assert found["silent tasks"].severity == "warning"
+    assert str(silent.id) in str(found["silent tasks"].sample)
+    assert {"evaluation lag", "spool"} <= {check.name for check in report.checks if check.passed}
 
 
 def test_an_empty_system_does_not_pass(stores: Stores) -> None:

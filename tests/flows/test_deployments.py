@@ -37,6 +37,7 @@ NAMES = [
     "evaluate-tasks/every-15-minutes",
     "check-health/every-5-minutes",
     "check-quality/hourly",
+    "check-quality/nightly",
     "deliver-spools/every-5-minutes",
     "retire-keys/every-5-minutes",
     "finish-deletions/every-5-minutes",
@@ -81,7 +82,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         assert deployment.work_pool_name == "agentruns"
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
-    crons_of = [["*/15 * * * *"], often, ["41 * * * *"], often, often, often]
+    crons_of = [["*/15 * * * *"], often, ["41 * * * *"], ["11 2 * * *"], often, often, often]
     crons_of += [["17 3 * * *"], ["47 2 * * *"], [], [], [], []]
     assert list(crons.values()) == crons_of
 

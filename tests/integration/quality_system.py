@@ -4,12 +4,16 @@ import io
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, LiteralString
+from uuid import UUID, uuid4
 
 import psycopg
 from minio import Minio
 from minio.commonconfig import CopySource
+from pymongo import MongoClient
 
 from agentruns import Recorder
 from agentruns.models import new_id
@@ -33,7 +37,7 @@ def fill(stores: Stores, folder: Path) -> None:
     """Import the recorded runs of a real agent, record some live ones, and judge all of them."""
     _import(stores, folder / "runs")
     for agent_id, tasks in ((RECORDER, 10), (ANOTHER, 12)):
-        _record(folder / "spool", agent_id, tasks)
+        record(folder / "spool", agent_id, tasks)
     _judge(stores)
 
 
@@ -46,7 +50,8 @@ def _import(stores: Stores, source: Path) -> None:
     Copying(store, stores.writer).copy(opened, ids)
 
 
-def _record(spool: Path, agent_id: str, tasks: int) -> None:
+def record(spool: Path, agent_id: str, tasks: int) -> None:
+    """Record some runs of an agent, and deliver them."""
     recorder = Recorder(agent_id, spool=spool, deliver=False)
     for number in range(tasks):
         with recorder.run(f"task {number}") as run:
@@ -73,13 +78,17 @@ class Damage:
 
     owner: psycopg.Connection[Any]
     minio: Minio
+    mongo: MongoClient[dict[str, Any]]
+    disk: Path
+    """Where MinIO keeps its objects."""
     taken: dict[str, Iterator[tuple[Any, ...]]] = field(default_factory=dict)
 
     def unlock(self) -> None:
         """Let the owner see and write everything, as a superuser with a bad day does."""
         tables = ("tasks", "task_progress", "evaluations", "binary_file_metadata")
-        for table in tables:
+        for table in (*tables, "migrations", "migration_items", "migration_steps", "deletions"):
             self.owner.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY".encode())
+        for table in tables:
             self.owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
         found = self.owner.execute(
             "SELECT conrelid::regclass::text, conname FROM pg_constraint"
@@ -140,6 +149,13 @@ class Damage:
     def changed_file(self, change: str) -> str:
         return self.update("binary_file_metadata", change, self.file()[0])
 
+    def log(self, agent_id: str, task_id: object, **changed: object) -> str:
+        """Write a log entry past our library; gives the task's id."""
+        entry = {"_id": uuid4(), "agent_id": agent_id, "task_id": task_id, "level": "info"}
+        entry |= {"message": "x", "data": {}, "created_at": datetime.now(UTC)}
+        self.mongo[f"agent_{agent_id}"].agent_logs.insert_one(entry | changed)
+        return str(task_id)
+
     def put(self, path: str, content: bytes, bucket: str = "screenshots") -> str:
         """Put an object that nobody registers; gives its path."""
         self.minio.put_object(bucket, path, io.BytesIO(content), len(content))
@@ -160,6 +176,11 @@ def raw_minio(settings: Settings) -> Minio:
         secure=False,
         region=settings.minio_region,
     )
+
+
+def raw_mongo(settings: Settings) -> MongoClient[dict[str, Any]]:
+    """The driver's client."""
+    return MongoClient(settings.required("mongodb_url"), uuidRepresentation="standard")
 
 
 def _missing(damage: Damage) -> str:
@@ -235,6 +256,81 @@ def _verdict_twice(damage: Damage) -> str:
         [damage.verdict()],
     )
     return str(found.fetchall()[0][0])
+
+
+def _without_progress(damage: Damage) -> str:
+    id_ = damage.task()
+    assert damage.owner.execute("DELETE FROM task_progress WHERE task_id = %s", [id_]).rowcount
+    return id_
+
+
+def _old_log(damage: Damage) -> str:
+    return damage.log(RECORDER, UUID(damage.task()), created_at=datetime(2001, 1, 1, tzinfo=UTC))
+
+
+def _strange_log(damage: Damage) -> str:
+    task_id, *_ = damage.next_row("SELECT id FROM tasks WHERE agent_id = 'recorder-2'")
+    return damage.log(RECORDER, task_id)
+
+
+def _still(damage: Damage) -> str:
+    found = damage.owner.execute(
+        "INSERT INTO migration_steps (migration_id, step, seen_at)"
+        " SELECT id, 'verify', now() - interval '2 hours' FROM migrations RETURNING migration_id"
+    )
+    return str(found.fetchall()[0][0])
+
+
+def _pending(damage: Damage) -> str:
+    damage.owner.execute("UPDATE migrations SET inventoried_at = now() - interval '2 days'")
+    found = damage.owner.execute(
+        "UPDATE migration_items SET status = 'pending' RETURNING migration_id"
+    )
+    return str(found.fetchall()[0][0])
+
+
+def _other_content(damage: Damage) -> str:
+    return _put_unnoticed(damage, b"other content")
+
+
+def _other_name(damage: Damage) -> str:
+    content = b"content of another name"
+    id_ = _put_unnoticed(damage, content)
+    damage.update("binary_file_metadata", f"sha256 = '{sha256(content).hexdigest()}'", id_)
+    found = damage.owner.execute(
+        "SELECT object_path FROM binary_file_metadata WHERE id = %s", [id_]
+    )
+    return str(found.fetchall()[0][0])
+
+
+def _put_unnoticed(damage: Damage, content: bytes) -> str:
+    """Put another content, and let the row tell its size and ETag."""
+    id_, path = damage.file()
+    damage.put(path, content)
+    etag = damage.minio.stat_object("screenshots", path).etag
+    return damage.update(
+        "binary_file_metadata", f"etag = '{etag}', size_bytes = {len(content)}", id_
+    )
+
+
+def _flipped_on_disk(damage: Damage) -> str:
+    """Flip a byte behind the server's back, which checks what it reads."""
+    id_, path = damage.file()
+    meta = damage.disk / "screenshots" / path / "xl.meta"
+    content = bytearray(meta.read_bytes())
+    at = content.index(b"\x89PNG") + 100
+    content[at] ^= 1
+    meta.write_bytes(content)
+    return id_
+
+
+def _half_deleted(damage: Damage) -> str:
+    id_ = uuid4()
+    damage.owner.execute(
+        "INSERT INTO deletions (id, agent_id, task_id, began_at) VALUES (%s, 'gone-1', %s, %s)",
+        [id_, uuid4(), datetime(2026, 1, 1, tzinfo=UTC)],
+    )
+    return str(id_)
 
 
 def _of(table: str, row: Callable[[Damage], str], change: str) -> Callable[[Damage], str]:
@@ -339,4 +435,25 @@ MUTATIONS: dict[str, tuple[str, Callable[[Damage], str]]] = {
         "verdict before its task", _of("evaluations", _AS_VERDICT, f"created_at = {_OLD}"),
     ),
     "a verdict that was given twice": ("verdict given twice", _verdict_twice),
+    "the progress of a task is deleted": ("completed task without progress", _without_progress),
+    "a screenshot before its task": (
+        "screenshot outside its task's time", _file(f"uploaded_at = {_OLD}"),
+    ),
+    "a screenshot after its task": (
+        "screenshot outside its task's time", _file("uploaded_at = now() + interval '2 minutes'"),
+    ),
+    "a log of no task": (
+        "unknown task in MongoDB", lambda damage: damage.log(RECORDER, uuid4()),
+    ),
+    "a log of what is no task": (
+        "unknown task in MongoDB", lambda damage: damage.log(RECORDER, "task 7"),
+    ),
+    "a log of another agent's task": ("log of another agent's task", _strange_log),
+    "a log before its task": ("log before its task", _old_log),
+    "a migration that was cut off": ("migration stands still", _still),
+    "a migration that nobody goes on with": ("migration items pending", _pending),
+    "another content that the row knows by its ETag": ("content differs", _other_content),
+    "another content that the whole row knows": ("content against its name", _other_name),
+    "a byte on the server's disk is flipped": ("unreadable object", _flipped_on_disk),
+    "a deletion that nobody ends": ("deletion not finished", _half_deleted),
 }  # fmt: skip

@@ -2,24 +2,43 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from threading import Event
+from uuid import uuid4
 
 import psycopg
 import pytest
+from bson.datetime_ms import DatetimeMS
+from pydantic import SecretStr
 
-from agentruns.models import Bucket, StoredFile, object_path
+from agentruns.models import AgentTask, Bucket, LogEntry, StoredFile, new_id, object_path
 from apps.stack import Stack
 from quality.check_files import all_checks
 from quality.checking import faulty, passed, refuse_faulty, run_checks
+from storage.deep import DeepReading, DeepStore, Scope
 from storage.errors import CheckFaulty, QualityRunning, StoreUnavailable
-from storage.inventory import InventoryStore, Listing
+from storage.inventory import InventoryStore, Listing, Snapshot
+from storage.inventory.documents import DocumentListing
+from storage.mongo.removing import DocumentRemover
+from storage.mongo.told_tasks import FIRST_OF_TASKS, ToldTasks
 from storage.settings import settings_from
 from storage.stores import Stores
-from tests.integration.quality_system import MUTATIONS, Damage, fill, raw_minio
+from tests.integration.quality_system import (
+    IMPORTER,
+    MUTATIONS,
+    RECORDER,
+    Damage,
+    fill,
+    raw_minio,
+    raw_mongo,
+    record,
+)
 
-NO_GRACE = timedelta()
+NO_GRACE, HOUR = timedelta(), timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +66,16 @@ def whole(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 def checked(stores: Stores, folder: Path | None = None, grace: timedelta = NO_GRACE):
     store = InventoryStore(stores.postgres)
-    Listing(store, stores.minio).take(grace)
+    compared(stores, Listing(store, stores.minio).take(grace))
     return asked(stores, folder)
+
+
+def compared(stores: Stores, snapshot: Snapshot):
+    with ToldTasks(stores.settings) as told:
+        DocumentListing(stores.postgres, told).take(snapshot.id)
+    deep = DeepStore(stores.postgres)
+    for one in deep.open(Scope()):
+        DeepReading(deep, stores.minio).read(one)
 
 
 def asked(stores: Stores, folder: Path | None = None):
@@ -82,12 +109,86 @@ def test_what_is_on_its_way_is_no_finding(whole):
     assert taken.id == snapshot.id
     try:
         assert found(asked(whole)) == {}
-        names = {"missing object", "orphan object"}
+        names = {"missing object", "orphan object", "content against its name"}
         assert set(found(checked(whole))) == names
     finally:
         raw_minio(whole.settings).remove_object("screenshots", path)
         with whole.postgres.connection() as connection:
             connection.execute("DELETE FROM binary_file_metadata WHERE id = %s", [late.id])
+
+
+def test_nothing_is_found_while_agents_write(whole, tmp_path):
+    over, written = Event(), []
+
+    def write():
+        for number in count():
+            record(tmp_path / f"spool-{number}", "busy-1", 2)
+            written.append(number)
+            if over.is_set():
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            while len(written) < 2:
+                assert found(checked(whole, grace=HOUR)) == {}
+        finally:
+            over.set()
+        writing.result()
+    assert found(checked(whole)) == {}
+
+
+def test_a_log_whose_task_is_on_its_way_is_no_finding(whole):
+    task = AgentTask(agent_id=RECORDER, title="late", status="in_progress")
+    whole.mongo.write_log(LogEntry(agent_id=RECORDER, task_id=task.id, message="first"))
+    assert found(checked(whole, grace=HOUR)) == {}
+    assert set(found(checked(whole))) == {"unknown task in MongoDB"}
+    whole.postgres.store_rows(tasks=[task])
+    # Also without looking into MongoDB again.
+    assert found(asked(whole)) == {}
+    with whole.postgres.connection() as connection:
+        connection.execute("DELETE FROM tasks WHERE id = %s", [task.id])
+    with DocumentRemover(whole.settings) as remover:
+        remover.remove_tasks(RECORDER, [task.id])
+    assert found(checked(whole)) == {}
+    with whole.postgres.connection() as connection:
+        assert connection.execute("SELECT FROM document_differences").fetchall() == []
+
+
+def test_tasks_are_found_with_one_seek_for_each(whole):
+    with raw_mongo(whole.settings) as mongo:
+        command = {"aggregate": "agent_logs", "pipeline": FIRST_OF_TASKS, "cursor": {}}
+        plan = mongo[f"agent_{RECORDER}"].command("explain", command)
+    assert "DISTINCT_SCAN" in str(plan)
+    assert "'COLLSCAN'" not in str(plan)
+
+
+def test_what_no_agent_of_ours_writes_is_told_and_breaks_nothing(whole):
+    with raw_mongo(whole.settings) as mongo:
+        logs = mongo["agent_strange-1"].agent_logs
+        far = {"task_id": uuid4(), "created_at": DatetimeMS(2**62)}
+        logs.insert_many([{"task_id": told} for told in ("a\0b", 7, {"$x": 1}, [1, 2], "x" * 5000)])
+        logs.insert_many([far, {"created_at": "never"}])
+        try:
+            results = {check.name: check for check in checked(whole)}
+        finally:
+            mongo.drop_database("agent_strange-1")
+    assert results["unknown task in MongoDB"].bad_rows == 6
+    assert found(checked(whole)) == {}
+
+
+def test_agents_are_looked_for_on_their_cluster_and_one_that_is_away_is_told(whole):
+    first = whole.settings.required("mongodb_url")
+    second = SecretStr(first + "&appname=second")
+    several = whole.settings.model_copy(update={"mongodb_clusters": {"recorder-*": second}})
+    with ToldTasks(several) as told:
+        places = {place.agent_id: place.url for place in told.places()}
+    assert places[RECORDER] == second.get_secret_value()
+    assert places[IMPORTER] == first
+    away = SecretStr("mongodb://nobody:secret@127.0.0.1:9/?authSource=admin")
+    broken = whole.settings.model_copy(update={"mongodb_clusters": {"recorder-*": away}})
+    with ToldTasks(broken) as told, pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:9"):
+        DocumentListing(whole.postgres, told).take(new_id())
 
 
 def test_an_inventory_that_was_killed_goes_on_where_it_stood(whole):
@@ -210,8 +311,12 @@ def test_a_database_that_is_away_is_no_fault_of_a_check():
 @pytest.fixture(scope="module")
 def damaged(whole, stack):
     """All kinds of damage in one system, what each check has to name, and what was found."""
-    with psycopg.connect(stack.environment()["POSTGRES_OWNER_URL"]) as owner:
-        damage = Damage(owner, raw_minio(whole.settings))
+    with (
+        psycopg.connect(stack.environment()["POSTGRES_OWNER_URL"]) as owner,
+        raw_mongo(whole.settings) as mongo,
+    ):
+        disk = stack.home / "stack" / "data" / "minio"
+        damage = Damage(owner, raw_minio(whole.settings), mongo, disk)
         damage.unlock()
         planted = {what: plant(damage) for what, (_, plant) in MUTATIONS.items()}
     return planted, {check.name: check for check in checked(whole)}

@@ -29,7 +29,7 @@ BIG = {
     *("tasks", "task_progress", "evaluations", "binary_file_metadata", "audit_log"),
     *("migration_items", "migration_files", "migration_problems", "migration_differences"),
     *("inventory_parts", "object_inventory", "object_differences"),
-    *("quality_runs", "quality_results"),
+    *("quality_runs", "quality_results", "deep_passes", "deep_objects", "object_readings"),
 }
 
 FILL = """
@@ -102,6 +102,20 @@ FROM generate_series(1, 200000) AS n;
 INSERT INTO object_differences (snapshot_id, kind, bucket, object_path, file_id)
 SELECT md5('snapshot' || n % 10)::uuid, (ARRAY['missing', 'orphan'])[n % 2 + 1], 'screenshots',
     'agent' || n % 100 || '/' || n, md5('file' || n)::uuid
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO deep_passes (id, scope, part, parts, began_at, finished_at)
+SELECT md5('pass' || n)::uuid, 'subset ' || n % 30 + 1 || '/30', n % 30 + 1, 30,
+    timestamptz '2026-01-01Z' + n * interval '1 minute',
+    CASE WHEN n > 10 THEN timestamptz '2026-01-01Z' + n * interval '1 minute' END
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO deep_objects (pass_id, bucket, object_path, size_bytes, etag)
+SELECT md5('pass' || n % 10)::uuid, 'screenshots', 'agent' || n % 100 || '/' || n, n, 'a'
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO object_readings (bucket, object_path, sha256, etag)
+SELECT 'screenshots', 'agent' || n % 100 || '/' || n, repeat('b', 64), 'a'
 FROM generate_series(1, 200000) AS n;
 
 INSERT INTO quality_runs (id, started_at)
@@ -389,6 +403,17 @@ CASES |= MIGRATING | DELETING | RETAINING
 #: The id that `FILL` gives to an inventory, and one of its parts.
 SNAPSHOT = UUID(hashlib.md5(b"snapshot7", usedforsecurity=False).hexdigest())
 PART = {"snapshot_id": SNAPSHOT, "bucket": "screenshots"}
+PASS = UUID(hashlib.md5(b"pass7", usedforsecurity=False).hexdigest())
+READINGS = {
+    "id": PASS,
+    "buckets": ["screenshots"] * 200,
+    "paths": [f"agent7/{number}" for number in range(200)],
+    "hashes": ["b" * 64] * 200,
+    "sizes": [1] * 200,
+    "etags": ["a"] * 200,
+    "times": [None] * 200,
+    "faults": [None] * 200,
+}
 CHECKING = {
     "hold_inventory": [{}],
     "unfinished_snapshot": [{"lately": "6 hours"}],
@@ -408,6 +433,22 @@ CHECKING = {
     "old_snapshots": [{"keep": 2}],
     "forget_objects": [{"id": SNAPSHOT}],
     "forget_snapshot": [{"id": SNAPSHOT}],
+    "compare_documents": [{"snapshot_id": SNAPSHOT, "collection": "agent_logs", "agent": "agent7"}],
+    "forget_document_differences": [{"snapshot_id": SNAPSHOT}],
+    "hold_deep": [{}],
+    "unfinished_passes": [{"scope": "all", "parts": parts} for parts in (None, 30)],
+    "next_part": [{"parts": 30}],
+    "open_pass_of_objects": [{"id": TASK, "scope": "all", "part": None, "parts": None}],
+    "count_plan": [{"id": TASK}],
+    "objects_to_read": [{"id": PASS, "bucket": "screenshots", "object_path": "x", "rows": 1000}],
+    "forget_read_objects": [READINGS],
+    "forget_older_readings": [READINGS],
+    "keep_readings": [READINGS],
+    "finish_pass_of_objects": [{"id": PASS}],
+    "abandoned_passes": [{"lately": "31 days"}],
+    "forget_objects_of_pass": [{"id": PASS}],
+    "forget_pass_of_objects": [{"id": PASS}],
+    "pass_at_work": [{}],
     "open_quality_run": [{"id": TASK}],
     "close_quality_run": [{"id": TASK, "snapshot_id": TASK, "passed": True}],
     "insert_quality_result": [
@@ -433,6 +474,7 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
     "forget_samples",
     # They compare everything with everything: reading whole tables is what they are for.
     *("compare_inventory", "find_moved_objects", "find_strange_orphans", "forget_deleted_objects"),
+    *("plan_all_objects", "plan_sample_of_objects", "analyze_deep_objects"),
 }
 #: What an agent may not do at all.
 OTHERS = {
