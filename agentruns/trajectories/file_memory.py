@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agentruns.cleaning import picture_kind
 
-#: Larger files are read again, and of more files than this the later ones are.
+#: Larger files are read again, and so are the later ones of more than these.
 LARGEST_KEPT = 2**16
 MOST_KEPT = 4 * 2**20
 MOST_FILES = 20_000
@@ -68,19 +68,28 @@ class FileMemory(threading.local):
 
     def fingerprint(self, folder: Path, name: str) -> Fingerprint | None:
         """What is known of the file as it was read."""
-        return self._kept.fingerprints.get(f"{folder}/{name}") if self._kept else None
+        if self._kept is None:
+            return None
+        if content := self._kept.contents.get(f"{folder}/{name}"):
+            return _fingerprint(content)
+        return self._kept.fingerprints.get(f"{folder}/{name}")
 
     def keep(self, folder: Path, name: str, content: Content) -> None:
         """Remember a file, if there is room."""
         kept = self._kept
-        if kept is None or len(kept.fingerprints) >= MOST_FILES:
+        if kept is None:
             return
-        path, data = f"{folder}/{name}", content.data
-        kept.fingerprints[path] = Fingerprint(content.sha256, len(data), b"\0" in data)
-        small = len(data) <= LARGEST_KEPT and kept.size + len(data) <= MOST_KEPT
-        if small and picture_kind(data) is None:
+        size, path = len(content.data), f"{folder}/{name}"
+        if size > LARGEST_KEPT or picture_kind(content.data):
+            if len(kept.fingerprints) < MOST_FILES:
+                kept.fingerprints[path] = _fingerprint(content)
+        elif kept.size + size <= MOST_KEPT:
             kept.contents[path] = content
-            kept.size += len(data)
+            kept.size += size
+
+
+def _fingerprint(content: Content) -> Fingerprint:
+    return Fingerprint(content.sha256, len(content.data), b"\0" in content.data)
 
 
 #: Of this process; each thread has its own.

@@ -138,8 +138,11 @@ def _open_below(folder: Path, parts: list[str]) -> int:
 
 
 def _pieces(descriptor: int, limit: int | None = None) -> Iterator[bytes]:
-    seen = 0
-    read: Callable[[], bytes] = lambda: os.read(descriptor, PIECE)  # noqa: E731 - iter() wants a callable
+    # Asking for no more than there is: a large buffer that shrinks to a small file never fits
+    # where the one before it was, and memory would grow with every file that is read.
+    size, seen = os.fstat(descriptor).st_size, 0
+    most = min(PIECE, size + 1) if size else PIECE
+    read: Callable[[], bytes] = lambda: os.read(descriptor, most)  # noqa: E731 - iter() wants a callable
     for piece in iter(read, b""):
         seen += len(piece)
         if limit is not None and seen > limit:

@@ -41,7 +41,8 @@ class Packing:
     objects: Mapping[str, str]
     """SHA-256 to `bucket/path` of the objects that the item's records brought."""
     patterns: SecretPatterns
-    manifest: list[dict[str, Any]] = field(default_factory=list)
+    manifest: io.BytesIO = field(default_factory=io.BytesIO)
+    """As JSON at once: the files of a long run take four times the memory as objects."""
     hashes: dict[bytes, str] = field(default_factory=dict)
 
     def add(self, file: ItemFile) -> None:
@@ -69,9 +70,10 @@ class Packing:
 
     def close(self) -> None:
         """Write the manifest."""
-        document = {"format": FORMAT, "files": self.manifest}
-        data = json.dumps(document, ensure_ascii=False, sort_keys=True).encode()
-        self.tar.addfile(_header(MANIFEST, len(data)), io.BytesIO(data))
+        self.manifest.write(b'], "format": "%b"}' % FORMAT.encode())
+        size = self.manifest.tell()
+        self.manifest.seek(0)
+        self.tar.addfile(_header(MANIFEST, size), self.manifest)
 
     def _add_large(self, file: ItemFile, name: str) -> None:
         """A file that is not held in memory: cleaned piece by piece on its way."""
@@ -86,13 +88,16 @@ class Packing:
             self._put(file, stream, size, {**about, **told})
 
     def _put(self, file: ItemFile, stream: Any, size: int, about: dict[str, Any]) -> None:
-        member = f"files/{len(self.manifest):08d}"
+        member = f"files/{len(self.hashes):08d}"
         self.tar.addfile(_header(member, size), stream)
         self._note(file, {**about, "member": member})
 
     def _note(self, file: ItemFile, about: dict[str, Any]) -> None:
+        before = b", " if self.hashes else b""
         self.hashes[file.path] = about["sha256"]
-        self.manifest.append({**_path(file.path), "modified_ns": file.modified_ns, **about})
+        entry = {**_path(file.path), "modified_ns": file.modified_ns, **about}
+        said = json.dumps(entry, ensure_ascii=False, sort_keys=True)
+        self.manifest.write(before + said.encode())
 
 
 @contextmanager
@@ -105,6 +110,7 @@ def packing(
         tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         pack = Packing(source, tar, objects, patterns)
+        pack.manifest.write(b'{"files": [')
         yield pack
         pack.close()
 

@@ -1,18 +1,20 @@
 """Keeping what became of items, one transaction a batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
 from agentruns.trajectories import Problem
 from storage.migration.models import Difference, Item
-from storage.migration.outcome import Outcome
+from storage.migration.outcome import FileOutcome, Outcome
 from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
 
 #: A folder of broken files would fill the table; the others are counted in the last one.
 MOST_PROBLEMS = 10_000
+#: In one statement; a long run has tens of thousands.
+MOST_FILES = 2_000
 
 
 def note(connection: PgConnection, outcomes: Iterable[Outcome]) -> None:
@@ -21,8 +23,9 @@ def note(connection: PgConnection, outcomes: Iterable[Outcome]) -> None:
     ids = [outcome.item.id for outcome in noted]
     connection.execute(query("forget_problems"), {"item_ids": ids})
     _each(connection, "insert_problem", list(chain.from_iterable(map(_problems, noted))))
-    if noted:
-        given = {"migration_id": noted[0].item.migration_id, **_files(noted)}
+    files = chain.from_iterable(outcome.files for outcome in noted)
+    while some := list(islice(files, MOST_FILES)):
+        given = {"migration_id": noted[0].item.migration_id, **_columns(some)}
         connection.execute(query("note_copied_files"), given)
 
 
@@ -109,8 +112,7 @@ def _problems(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def _files(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    files = [file for outcome in outcomes for file in outcome.files]
+def _columns(files: Sequence[FileOutcome]) -> dict[str, Any]:
     return {
         "paths": [file.path for file in files],
         "statuses": [file.status for file in files],

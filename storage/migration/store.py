@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from sys import intern
 from typing import Any
 from uuid import UUID
 
@@ -146,10 +147,13 @@ class MigrationStore:
     def files_of(self, ids: Sequence[UUID]) -> dict[UUID, list[ItemFile]]:
         """The files of some items, in order."""
         files: dict[UUID, list[ItemFile]] = {id_: [] for id_ in ids}
+        known = {id_: id_ for id_ in ids}
         with self._postgres.connection() as connection:
-            for row in connection.execute(query("files_of_items"), {"ids": list(ids)}):
-                file = ItemFile(*row)
-                files[file.item_id].append(file)
+            found = connection.execute(query("files_of_items"), {"ids": list(ids)})
+            for item_id, path, size, modified, status, sha256 in found:
+                # One status for all of them: an item may have more files than fit otherwise.
+                file = ItemFile(known[item_id], path, size, modified, intern(status), sha256)
+                files[item_id].append(file)
         return files
 
     @retried

@@ -1,6 +1,8 @@
 """What was read a moment ago is known, as long as somebody asks for it."""
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 
@@ -60,3 +62,32 @@ def test_its_memory_is_bounded(folder):
             read_content(folder, str(number))
         kept = [number for number in range(many) if MEMORY.content(folder, str(number))]
     assert len(kept) == many - 1
+
+
+GROWTH = """
+import re, sys
+from pathlib import Path
+from agentruns.trajectories.files import read_content
+
+def resident():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+
+folder, kept = Path(sys.argv[1]), []
+bytes(8 * 2**20)  # from now on, the C library keeps what is smaller
+before = resident()
+for batch in range(20):
+    frames = []
+    for number in range(100):
+        frames.append(read_content(folder, "frame"))
+        kept.extend(read_content(folder, "words") for _ in range(3))
+print(resident() - before)
+"""
+
+
+def test_pictures_take_the_place_of_those_read_before_them(tmp_path):
+    (tmp_path / "frame").write_bytes(bytes(20_000))
+    (tmp_path / "words").write_bytes(bytes(600))
+    told = subprocess.run(
+        [sys.executable, "-c", GROWTH, tmp_path], check=True, capture_output=True, text=True
+    )
+    assert int(told.stdout) < 20

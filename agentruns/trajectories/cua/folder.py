@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 
 from agentruns.cleaning import printable
 from agentruns.trajectories.cua.artifact import Artifact
@@ -68,7 +69,9 @@ def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
     if reason := refusal(_mode_of(entry)):
         folder.problems.append(Problem(printable(path), None, reason))
     elif found := ARTIFACT.match(entry.name):
-        folder.artifacts.append(Artifact(int(found["number"]), path, found["name"], found["type"]))
+        # A long run has few names, each of them thousands of times.
+        name, type_ = intern(found["name"]), intern(found["type"])
+        folder.artifacts.append(Artifact(int(found["number"]), path, name, type_))
     else:
         folder.loose.append(path)
 
