@@ -5,6 +5,7 @@ is verified as part of the live one; verdicts on it become verdicts on that.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -37,6 +38,20 @@ class Removing(NamedTuple):
 
     objects: ObjectRemover
     documents: DocumentRemover
+
+    def finds_any(self, agent_id: str, task_id: UUID) -> bool:
+        """Whether an object or a document of a task is there."""
+        pages = (self.objects.versions(bucket, f"{agent_id}/{task_id}/") for bucket in Bucket)
+        if any(chain.from_iterable(pages)):
+            return True
+        return any(self.documents.count(agent_id, task_id).values())
+
+    def remove(self, agent_id: str, task_id: UUID) -> None:
+        """Remove its objects, then its documents."""
+        for bucket in Bucket:
+            for versions in self.objects.versions(bucket, f"{agent_id}/{task_id}/"):
+                self.objects.remove(bucket, versions)
+        self.documents.remove_tasks(agent_id, [task_id])
 
 
 class Superseding:
@@ -78,13 +93,13 @@ class Superseding:
     def _remove(self, agent_id: str, found: Superseded, removing: Removing) -> bool:
         if self._has_own_records(agent_id, found.old):
             return False
+        if not (self._has_row(found.old) or removing.finds_any(agent_id, found.old)):
+            self._drop(found)
+            return False
         told = {"superseded_by": str(found.new)}
         self._stores.postgres.audit("data deleted", [Act(agent_id, found.old, told)])
         self._follow(found)
-        for bucket in Bucket:
-            for versions in removing.objects.versions(bucket, f"{agent_id}/{found.old}/"):
-                removing.objects.remove(bucket, versions)
-        removing.documents.remove_tasks(agent_id, [found.old])
+        removing.remove(agent_id, found.old)
         self._drop(found)
         return True
 
@@ -93,6 +108,11 @@ class Superseding:
         with self._stores.postgres.connection() as connection:
             rows = connection.execute(query("own_records"), {"old": task_id}).fetchall()
         return bool(rows[0][0]) or self._stores.mongo.has_own_records(agent_id, task_id)
+
+    @retried
+    def _has_row(self, task_id: UUID) -> bool:
+        with self._stores.postgres.connection() as connection:
+            return bool(connection.execute(query("known_tasks"), {"ids": [task_id]}).fetchall())
 
     @retried
     def _follow(self, found: Superseded) -> None:

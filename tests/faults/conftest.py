@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from agentruns.spool import Spool
 from storage.settings import Settings
-from tests.faults import migration_sessions
+from tests.faults import killing
 from tests.faults.proxy import Proxy
 from tests.faults.recording_trials import SEED, report
 
@@ -21,7 +21,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines := report():
         terminalreporter.section(f"promises kept while recording (seed {SEED})")
         terminalreporter.write_line("\n".join(lines))
-    if kills := migration_sessions.report():
+    if kills := killing.report():
         terminalreporter.section(f"kills of migrations (seed {SEED})")
         terminalreporter.write_line("\n".join(kills))
 

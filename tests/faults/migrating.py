@@ -1,10 +1,8 @@
-"""A process that takes a migration through its steps, to be killed in the middle of one."""
+"""The steps of a migration, to be killed in the middle of one."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -21,7 +19,6 @@ from storage.migration.rebuilding import Rebuilding
 from storage.migration.superseding import Superseding
 from storage.migration.verifying import Verifying
 from storage.stores import Stores
-from tests.faults.points import Point, Points
 
 #: A run of a migration does these; who is killed in one of them begins again with the first.
 RUN = ("inventory", "copy", "verify")
@@ -31,14 +28,12 @@ STEPS = (*RUN, "cutover", "rebuild", "remove")
 class Job(NamedTuple):
     """What a process is to do."""
 
-    environment: Mapping[str, str]
     source: str
     agent_id: str
     steps: Sequence[str]
     target: Path
     """Where folders are rebuilt."""
     accepted: Sequence[str] = ()
-    point: Point | None = None
 
 
 class Work:
@@ -95,15 +90,9 @@ class Work:
         return sorted(task_id for item in self._store.items(ids) for task_id in item.task_ids)
 
 
-def work(job: Job, news: Connection) -> None:
-    """Do the steps and tell of each before it begins; at the end, how many acts each took."""
-    os.environ.clear()
-    os.environ.update(job.environment)
-    points = Points(job.point)
-    steps = Work(job)
+def steps(job: Job) -> Iterator[str]:
+    """Tell of each step before it begins."""
+    work = Work(job)
     for name in job.steps:
-        step: Callable[[], None] = getattr(steps, name)
-        points.begin(name)
-        news.send(name)
-        step()
-    news.send(points.counted)
+        yield name
+        getattr(work, name)()

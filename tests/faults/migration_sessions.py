@@ -1,17 +1,13 @@
 """Migrations that are killed again and again on their way, and what they leave in the end."""
 
-import multiprocessing
-import os
 import random
 import re
 import shutil
-import signal
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from minio import Minio
@@ -21,15 +17,9 @@ from pymongo import MongoClient
 from agentruns.models import Bucket
 from storage.settings import Settings
 from storage.stores import Stores
-from tests.faults.migrating import RUN, STEPS, Job, work
-from tests.faults.points import Point
+from tests.faults.killing import Ended, Kill, kill_in, run
+from tests.faults.migrating import RUN, STEPS, Job, steps
 
-#: Kills by step and kind, of all sessions; printed when the tests end.
-KILLS: Counter[tuple[str, str]] = Counter()
-#: Such a process is there at once: everything is imported when it begins.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["pytest", "tests.faults.migrating"])
-_PATIENCE = 180.0
 _KEPT_TABLES = ("alembic_version", "audit_term", "audited_acts", "installation")
 #: How far a step is, is counted anew by each run; audit entries are looked at apart.
 _NOT_COMPARED = (*_KEPT_TABLES, "migration_steps", "audit_log")
@@ -41,13 +31,6 @@ _CLOCKS = {
         "deeply_verified_at", "cutover_at",
     },
 }  # fmt: skip
-
-
-class Ended(NamedTuple):
-    """How a process ended."""
-
-    killed: bool
-    counted: dict[str, int]
 
 
 @dataclass
@@ -73,7 +56,7 @@ class Session:
         self._begin_anew()
         for step in steps:
             begun = time.monotonic()
-            self.acts |= self._run([step]).counted
+            self.acts |= self._run(step).counted
             self.took[step] = time.monotonic() - begun
         return self.left()
 
@@ -89,10 +72,9 @@ class Session:
     def do(self, step: str, chance: random.Random, kills: int) -> None:
         """Do one step that is killed so many times, and then is not."""
         for number in range(kills):
-            self._kill(step, chance, number)
-        # Nobody knows in which step it was, so that a run begins with its first.
-        ended = self._run(RUN[: RUN.index(step) + 1] if step in RUN else [step])
-        assert not ended.killed
+            acts, took = self.acts.get(step, 60), self.took.get(step, 1.0)
+            self._run(step, kill_in(step, chance, number, acts, took))
+        assert not self._run(step).killed
 
     def left(self) -> dict[str, Any]:
         """Every row, document and object, the folders that were rebuilt, and the source."""
@@ -114,41 +96,11 @@ class Session:
             "source": self.lying(),
         }
 
-    def _kill(self, step: str, chance: random.Random, number: int) -> None:
-        """Between two acts, and at any moment, in turn."""
-        steps = RUN[: RUN.index(step) + 1] if step in RUN else [step]
-        if number % 2:
-            longest = self.took.get(step, 1.0) / (number + 1)
-            ended = self._run(steps, seconds=(step, chance.random() * longest))
-            KILLS[step, "at any moment"] += ended.killed
-        else:
-            # What is done is not done again, so that later points may not come.
-            most = max(1, self.acts.get(step, 60) // (number + 1))
-            point = Point(step, chance.randint(1, most), chance.random() < 0.5)
-            ended = self._run(steps, point=point)
-            KILLS[step, "between two acts"] += ended.killed
-
-    def _run(
-        self,
-        steps: Sequence[str],
-        point: Point | None = None,
-        seconds: tuple[str, float] | None = None,
-    ) -> Ended:
-        hear, tell = _FORKS.Pipe(duplex=False)
-        told = (dict(os.environ), self.source, self.agent_id, steps, self.folder, self.accepted)
-        process = _FORKS.Process(target=work, args=(Job(*told, point), tell))
-        process.start()
-        tell.close()
-        counted: dict[str, int] = {}
-        for said in _heard(hear):
-            if isinstance(said, dict):
-                counted = said
-            elif seconds and said == seconds[0]:
-                time.sleep(seconds[1])
-                process.kill()
-        process.join(_PATIENCE)
-        assert process.exitcode in {0, -signal.SIGKILL}, f"it ended with {process.exitcode}"
-        return Ended(process.exitcode != 0, counted)
+    def _run(self, step: str, kill: Kill | None = None) -> Ended:
+        # Nobody knows in which step it was, so that a run begins with its first.
+        names = RUN[: RUN.index(step) + 1] if step in RUN else (step,)
+        job = Job(self.source, self.agent_id, names, self.folder, self.accepted)
+        return run(steps, [job], kill)
 
     def _begin_anew(self) -> None:
         """Nothing in the stores, and the source as it was."""
@@ -180,26 +132,6 @@ def files_below(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink()
     }
-
-
-def report() -> list[str]:
-    """How often each step was killed."""
-    lines = [
-        f"{step:<10} {KILLS[step, 'between two acts']:>4} between two acts "
-        f"{KILLS[step, 'at any moment']:>4} at any moment"
-        for step in STEPS
-        if KILLS[step, "between two acts"] + KILLS[step, "at any moment"]
-    ]
-    return [*lines, f"{'all':<10} {KILLS.total():>4} kills"] if lines else []
-
-
-def _heard(hear: Any) -> Iterator[Any]:
-    while hear.poll(_PATIENCE):
-        try:
-            yield hear.recv()
-        except EOFError:
-            return
-    raise AssertionError("nothing is heard of it")
 
 
 def _tables(connection: Any) -> list[str]:

@@ -211,13 +211,15 @@ UPDATE migration_items
 SET status = :status, reason = :reason, problems = :problems, task_ids = :task_ids::uuid [],
     recorded_as = :recorded_as::uuid, began_at = :began_at, stepped_at = :stepped_at,
     call_id = :call_id, compared = :compared::uuid [],
-    -- Of a live recording that came later, also after a copy that was killed before it was noted.
+    -- Of a live recording that came later, also after a copy that was killed before it was noted, or
+    -- even before its task had a row: then its objects or log entries may be there.
     superseded = CASE
         WHEN :recorded_as::uuid IS NULL THEN superseded
         ELSE ARRAY(
             SELECT DISTINCT old.id FROM unnest(superseded || task_ids || :own_task::uuid) AS old (id)
-            INNER JOIN tasks AS t ON t.id = old.id
+            LEFT JOIN tasks AS t ON t.id = old.id
             WHERE old.id <> ALL(:task_ids::uuid [])
+                AND (t.id IS NOT NULL OR old.id = :own_task::uuid)
         )
     END,
     archive_path = :archive_path, counts = :counts, copied_fingerprint = :fingerprint::bytea,
