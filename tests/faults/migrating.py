@@ -39,9 +39,9 @@ class Job(NamedTuple):
 class Work:
     """The steps of one migration."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, stores: Stores) -> None:
         self._job = job
-        self._stores = Stores()
+        self._stores = stores
         self._store = MigrationStore(self._stores.postgres)
         self._migration = self._store.open(place_of(job.source).name, job.agent_id, "UTC")
 
@@ -92,7 +92,8 @@ class Work:
 
 def steps(job: Job) -> Iterator[str]:
     """Tell of each step before it begins."""
-    work = Work(job)
-    for name in job.steps:
-        yield name
-        getattr(work, name)()
+    with Stores() as stores:
+        work = Work(job, stores)
+        for name in job.steps:
+            yield name
+            getattr(work, name)()

@@ -53,7 +53,7 @@ class Session:
 
     def undisturbed(self, steps: Sequence[str] = STEPS) -> dict[str, Any]:
         """What a migration leaves that nobody disturbs; also learns how long its steps are."""
-        self._begin_anew()
+        self.begin_anew()
         for step in steps:
             begun = time.monotonic()
             self.acts |= self._run(step).counted
@@ -64,7 +64,7 @@ class Session:
         self, chance: random.Random, kills: int, steps: Sequence[str] = STEPS
     ) -> dict[str, Any]:
         """What a migration leaves whose steps are killed so many times each before they end."""
-        self._begin_anew()
+        self.begin_anew()
         for step in steps:
             self.do(step, chance, kills)
         return self.left()
@@ -102,7 +102,7 @@ class Session:
         job = Job(self.source, self.agent_id, names, self.folder, self.accepted)
         return run(steps, [job], kill)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         """Nothing in the stores, and the source as it was."""
         shutil.rmtree(self.folder, ignore_errors=True)
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
