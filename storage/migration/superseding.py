@@ -44,7 +44,7 @@ class Removing(NamedTuple):
         pages = (self.objects.versions(bucket, f"{agent_id}/{task_id}/") for bucket in Bucket)
         if any(chain.from_iterable(pages)):
             return True
-        return any(self.documents.count(agent_id, task_id).values())
+        return any(self.documents.of_tasks(agent_id, [task_id])[task_id].values())
 
     def remove(self, agent_id: str, task_id: UUID) -> None:
         """Remove its objects, then its documents."""
