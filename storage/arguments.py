@@ -9,6 +9,8 @@ from agentruns.models.values import AGENT_ID_RULE, ObjectPath
 
 #: More only wait for the connections that they share.
 MOST_WORKERS = 16
+#: More are not worth the round trips to PostgreSQL that each of their batches takes.
+MOST_HELPERS = 64
 _AGENT_ID: TypeAdapter[str] = TypeAdapter(AgentId)
 _PATH: TypeAdapter[str] = TypeAdapter(ObjectPath)
 
@@ -60,6 +62,17 @@ def checked_workers(value: int) -> int:
     """
     if not 1 <= value <= MOST_WORKERS:
         raise ValueError(f"1 to {MOST_WORKERS} workers can share one process")
+    return value
+
+
+def checked_helpers(value: int) -> int:
+    """How many runs help another.
+
+    Raises:
+        ValueError: when it is no number of runs, or too many of them.
+    """
+    if not 0 <= value <= MOST_HELPERS:
+        raise ValueError(f"0 to {MOST_HELPERS} runs can help")
     return value
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import NamedTuple
 from uuid import UUID
 
 from storage.migration import MigrationStore
+from storage.migration.claims import Claims
 from storage.migration.comparing import Comparing
 from storage.migration.copying import Copied, Copying
 from storage.migration.live_recordings import LiveRecordings
@@ -25,15 +25,6 @@ from tasks.retries import store_task
 MOST_ITEMS = 64
 MOST_FILES = 600
 MOST_BYTES = 32 * 2**20
-#: As many items are cut into batches at once.
-_PAGE = 2_000
-
-
-class Plan(NamedTuple):
-    """The next batches, and the last item in them."""
-
-    batches: list[list[UUID]]
-    last: ItemKey
 
 
 @store_task
@@ -68,14 +59,6 @@ def begin_copy(migration_id: UUID, retry_quarantined: bool) -> None:
     _steps().begin(migration_id, "copy")
 
 
-@store_task
-def plan_batches(migration_id: UUID, after: ItemKey) -> Plan:
-    """The next items to be copied in batches of about a second, and the last of them."""
-    store = _store()
-    found = store.items_to_copy(migration_id, after, _PAGE)
-    return Plan(cut(found), found[-1][0] if found else after)
-
-
 def cut(found: Iterable[tuple[ItemKey, int, int]]) -> list[list[UUID]]:
     """Items, each with its files and bytes, in batches of about a second."""
     batches: list[list[UUID]] = []
@@ -91,14 +74,20 @@ def cut(found: Iterable[tuple[ItemKey, int, int]]) -> list[list[UUID]]:
 
 @store_task
 def copy_items(
-    migration_id: UUID, ids: Sequence[UUID], verify: bool, max_mb_per_s: float | None = None
+    migration_id: UUID,
+    worker: UUID,
+    ids: Sequence[UUID],
+    verify: bool,
+    max_mb_per_s: float | None = None,
 ) -> Copied:
-    """Take some items into the stores, and compare them at once if they are to be verified."""
+    """Take what a worker claimed into the stores, compared at once if it is to be verified."""
     store, stores = _store(), _paced_stores(migration_id, max_mb_per_s)
     migration = store.get(migration_id)
     copying = Copying(store, stores.writer, recordings=LiveRecordings(stores))
     comparing = Comparing(stores, migration.agent_id) if verify else None
-    return copying.copy(migration, ids, comparing)
+    copied = copying.copy(migration, ids, comparing)
+    Claims(stores.postgres, migration_id, worker).release(ids)
+    return copied
 
 
 @store_task

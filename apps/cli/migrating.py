@@ -13,6 +13,7 @@ from apps.cli.prefect_server import prefect_server
 from apps.cli.terminal import Terminal
 from apps.cli.values import (
     AgentIdOption,
+    FanOut,
     Flag,
     GivenTerminal,
     MbPerSecond,
@@ -63,6 +64,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     retry_quarantined: Flag = False,
     workers: Workers = None,
     max_mb_per_s: MbPerSecond = None,
+    fan_out: FanOut = None,
     terminal: GivenTerminal,
 ) -> Answer:
     """List a folder, import what is new or changed in it, and verify everything.
@@ -80,22 +82,24 @@ def run(  # noqa: PLR0913 - one parameter an option
         deep: Read every object back that was not read back since it was copied; `migrate verify
             --deep` reads all of them.
         retry_quarantined: Try again what could not be imported before.
-        workers: As many batches are done at a time; 2 when left out.
-        max_mb_per_s: As many megabytes a second go to the object store and back, all together.
+        workers: As many batches are done at a time, by each process; 2 when left out.
+        max_mb_per_s: As many megabytes a second go to the object store and back, by each process.
+        fan_out: As many more processes help to copy, on Prefect's workers that see the source.
         terminal: Where to print.
     """
     steps: tuple[Step, ...] = ("inventory", "copy", "verify")
     told = {"format": format, "timezone": timezone, "deep": deep}
-    told |= _means(workers, max_mb_per_s)
+    told |= _means(workers=workers, max_mb_per_s=max_mb_per_s, fan_out=fan_out)
     return _run(terminal, source, agent, steps, retry_quarantined=retry_quarantined, **told)
 
 
-def copy(
+def copy(  # noqa: PLR0913 - one parameter an option
     migration: MigrationId,
     *,
     retry_quarantined: Flag = False,
     workers: Workers = None,
     max_mb_per_s: MbPerSecond = None,
+    fan_out: FanOut = None,
     terminal: GivenTerminal,
 ) -> Answer:
     """Import what the inventory found and is not imported yet.
@@ -105,11 +109,13 @@ def copy(
     Args:
         migration: Which, as 'agentruns migrate list' prints it.
         retry_quarantined: Try again what could not be imported before.
-        workers: As many batches are done at a time; 2 when left out.
-        max_mb_per_s: As many megabytes a second go to the object store and back, all together.
+        workers: As many batches are done at a time, by each process; 2 when left out.
+        max_mb_per_s: As many megabytes a second go to the object store and back, by each process.
+        fan_out: As many more processes help to copy, on Prefect's workers that see the source.
         terminal: Where to print.
     """
-    told = {"retry_quarantined": retry_quarantined, **_means(workers, max_mb_per_s)}
+    means = _means(workers=workers, max_mb_per_s=max_mb_per_s, fan_out=fan_out)
+    told = {"retry_quarantined": retry_quarantined, **means}
     return _run(terminal, *_known(migration), ("copy",), **told)
 
 
@@ -132,7 +138,7 @@ def verify(
         max_mb_per_s: As many megabytes a second go to the object store and back, all together.
         terminal: Where to print.
     """
-    told = {"deep": deep, **_means(workers, max_mb_per_s)}
+    told = {"deep": deep, **_means(workers=workers, max_mb_per_s=max_mb_per_s)}
     return _run(terminal, *_known(migration), ("verify",), **told)
 
 
@@ -150,8 +156,7 @@ def _run(
     return answer(result, ExitCode.GOOD if good else ExitCode.NOT_GOOD)
 
 
-def _means(workers: int | None, max_mb_per_s: float | None) -> dict[str, Any]:
-    told = {"workers": workers, "max_mb_per_s": max_mb_per_s}
+def _means(**told: float | None) -> dict[str, Any]:
     # What is not said is the flow's to decide.
     return {name: value for name, value in told.items() if value is not None}
 

@@ -141,6 +141,15 @@ def check_workers(_: Any, value: int | None) -> None:
         raise ValueError(f"Choose 1 to {MOST_WORKERS}.")
 
 
+def check_fan_out(_: Any, value: int | None) -> None:
+    """Refuse less than nobody, and more than a migration has use for."""
+    # Late: the bound lives with the stores.
+    from storage.arguments import checked_helpers
+
+    if value is not None:
+        checked_helpers(value)
+
+
 def check_mb_per_s(_: Any, value: float | None) -> None:
     """Refuse a limit that lets nothing pass, and one that limits nothing."""
     # Late: see above.
@@ -224,6 +233,7 @@ PlainText = Annotated[str, Parameter(validator=check_utf8)]
 Folders = Annotated[list[Path] | None, Parameter(validator=check_utf8)]
 Positive = Annotated[int, Parameter(validator=check_positive)]
 Workers = Annotated[int | None, Parameter(validator=check_workers)]
+FanOut = Annotated[int | None, Parameter(validator=check_fan_out)]
 MbPerSecond = Annotated[float | None, Parameter(name="--max-mb-per-s", validator=check_mb_per_s)]
 PositiveOrAll = Annotated[int | None, Parameter(validator=check_positive)]
 ScorerNames = Annotated[list[str] | None, Parameter(validator=check_scorers)]

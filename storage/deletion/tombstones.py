@@ -288,8 +288,10 @@ def _because(reason: str) -> str:
 def _hold(connection: PgConnection, migrations: Sequence[tuple[UUID]]) -> None:
     """Keep migrations from running until the transaction ends."""
     for (migration_id,) in migrations:
-        ((held,),) = connection.execute(query("hold_migration"), {"id": migration_id}).fetchall()
-        if not held:
+        told = {"id": migration_id}
+        # Who helps goes on for a while when the run that it helps was killed.
+        locks = [connection.execute(query(name), told) for name in ("hold_migration", "hold_help")]
+        if not all(lock.fetchall()[0][0] for lock in locks):
             raise MigrationRunning(
                 f"The migration {migration_id} is at work and holds what is to be deleted: stop "
                 "it, or wait for its end, and delete then."

@@ -179,7 +179,7 @@ class ItemCopy:
 
     def _is_as_listed(self) -> bool:
         source = os.fsencode(self.migration.source)
-        return all(_is_as_listed(source, file) for file in self.files)
+        return all(is_as_listed(source, file) for file in self.files)
 
     def _settle(self) -> None:
         """Say what became of the item and of each of its files."""
@@ -204,7 +204,8 @@ class ItemCopy:
         return FileOutcome(file.path, status, reason, self.hashes.get(file.path))
 
 
-def _is_as_listed(source: bytes, file: ItemFile) -> bool:
+def is_as_listed(source: bytes, file: ItemFile) -> bool:
+    """Whether a file lies below the source as the inventory found it."""
     try:
         found = os.lstat(b"%b/%b" % (source, file.path))
     except OSError:

@@ -42,7 +42,7 @@ from storage.retries import retried
 #: Listing a million files and comparing them with a million rows takes a while.
 INVENTORY_SECONDS = 4 * 3600.0
 #: The longest that PostgreSQL knows is 24 days.
-_RUN_SECONDS = 20 * 24 * 3600.0
+RUN_SECONDS = 20 * 24 * 3600.0
 _MANIFEST_PAGE = 10_000
 _STATUSES = ("pending", "imported", "archived", "quarantined", "deleted")
 _FILE_STATUSES = ("listed", "imported", "archived", "quarantined", "ignored", "deleted")
@@ -105,7 +105,7 @@ class MigrationStore:
         Raises:
             MigrationRunning: when somebody else is.
         """
-        with self._postgres.connection(_RUN_SECONDS) as connection:
+        with self._postgres.connection(RUN_SECONDS) as connection:
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             held = connection.execute(query("hold_migration"), {"id": migration_id}).fetchall()
             if not held[0][0]:

@@ -47,6 +47,7 @@ NAMES = [
     "delete-agent/on-demand",
     RECORDING,
     "migrate-trajectories/on-demand",
+    "copy-batch/on-demand",
 ]
 
 
@@ -83,7 +84,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
     crons_of = [["*/15 * * * *"], often, ["41 * * * *"], ["11 2 * * *"], often, often, often]
-    crons_of += [["17 3 * * *"], ["47 2 * * *"], [], [], [], []]
+    crons_of += [["17 3 * * *"], ["47 2 * * *"], [], [], [], [], []]
     assert list(crons.values()) == crons_of
 
 
@@ -128,6 +129,34 @@ def test_a_source_is_kept_in_step_until_it_is_left(
     assert leave(str(source), agent_id) == []
     with PostgresAdapter(environment["POSTGRES_URL"]) as postgres:
         assert len(postgres.get_tasks(agent_id=agent_id)) == len(list(RUNS.iterdir()))
+
+
+@pytest.mark.slow
+def test_workers_of_the_pool_help_with_a_migration(
+    environment: dict[str, str], agent_id: str, tmp_path: Path
+) -> None:
+    """Slow enough that they begin before it ends; whoever does more, all is there once."""
+    source = tmp_path / "runs"
+    for number in range(8):
+        run = next(RUNS.iterdir())
+        shutil.copytree(run, source / f"run {number}")
+        (source / f"run {number}" / "note.txt").write_text(f"run {number}\n")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "apps.cli", "--json", "migrate", "run", str(source)),
+            *("--agent", agent_id, "--fan-out", "2", "--workers", "1", "--max-mb-per-s", "0.1"),
+        ],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    items = json.loads(done.stdout)["items"]
+    assert (items["imported"], items["verified"]) == (8, 8)
+    with get_client(sync_client=True) as client:
+        print(client.read_flow_runs(limit=3))
 
 
 @pytest.mark.slow

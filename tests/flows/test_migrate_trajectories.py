@@ -3,12 +3,19 @@
 import json
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.sorting import ArtifactSort
 
+from flows.copy_batch import copy_batch
 from flows.migrate_trajectories import migrate_trajectories
+from storage.errors import SettingsError
+from storage.migration.copying import Copied
+from tasks import helpers
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs"
 
@@ -69,9 +76,11 @@ def test_people_find_progress_figures_quarantine_and_a_chart_in_prefect(settings
     assert "| cua |" in left["migration"].data
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": 99}, {"max_mb_per_s": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"workers": 0}, {"workers": 99}, {"max_mb_per_s": 0}, {"fan_out": -1}]
+)
 def test_means_that_bring_nothing_are_refused(settings, source, agent_id, wrong):
-    with pytest.raises(ValueError, match=r"workers|megabytes"):
+    with pytest.raises(ValueError, match=r"workers|megabytes|runs can help"):
         migrate_trajectories(str(source), agent_id, **wrong)
 
 
@@ -84,3 +93,50 @@ def test_what_is_no_agent_id_is_refused(settings, source, wrong):
 def test_a_source_that_is_no_folder_is_told(settings, tmp_path, agent_id):
     with pytest.raises(Exception, match="is no folder"):
         migrate_trajectories(str(tmp_path / "nowhere"), agent_id)
+
+
+def warned(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_it_goes_on_alone_where_prefect_does_not_know_who_could_help(
+    settings, source, agent_id, caplog
+):
+    result = migrate_trajectories(str(source), agent_id, fan_out=2)
+    assert result.is_good
+    assert any("agentruns deploy" in said for said in warned(caplog))
+
+
+def test_help_that_never_begins_is_told_and_called_off(
+    settings, source, agent_id, caplog, monkeypatch
+):
+    monkeypatch.setattr(helpers, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(helpers, "_EVERY", 0.0)
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="nobody", type="process"))
+        deployment = client.create_deployment(
+            client.create_flow(copy_batch), name="on-demand", work_pool_name="nobody"
+        )
+        try:
+            assert migrate_trajectories(str(source), agent_id, fan_out=2).is_good
+            runs = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(
+                    deployment_id=FlowRunFilterDeploymentId(any_=[deployment])
+                )
+            )
+        finally:
+            client.delete_deployment(deployment)
+    assert [run.state.name for run in runs] == ["Cancelled"] * 2
+    assert sum("prefect worker start" in said for said in warned(caplog)) == 1
+
+
+def test_who_comes_to_help_a_run_that_is_gone_does_nothing(settings, source, agent_id):
+    listed = migrate_trajectories(str(source), agent_id, steps=("inventory",))
+    assert copy_batch(listed.migration_id, uuid4()) == Copied()
+
+
+def test_who_comes_to_help_without_the_source_fails_with_a_sentence(settings, source, agent_id):
+    listed = migrate_trajectories(str(source), agent_id, steps=("inventory",))
+    source.rename(source.with_name("elsewhere"))
+    with pytest.raises(SettingsError, match="is no folder"):
+        copy_batch(listed.migration_id, uuid4())

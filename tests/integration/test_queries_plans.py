@@ -256,6 +256,8 @@ MIGRATION = {"migration_id": UUID(hashlib.md5(b"migration7", usedforsecurity=Fal
 ITEM = UUID(hashlib.md5(b"item7007", usedforsecurity=False).hexdigest())
 ITEMS = {"ids": [ITEM] * 64}
 KEY = {"after_path": b"run7000", "after_id": ITEM, "after_number": 0, "rows": 101}
+SHARING = {"id": TASK, "worker": TASK, "helps": TASK, "flow_run_id": TASK, "silent": 30}
+SHARING |= {"flow_run_ids": [TASK], "files": 600, "size_bytes": 10**6} | ITEMS
 MIGRATING = {
     "open_migration": [
         {"id": TASK, "source": "/runs/7", "agent_id": "agent7", "timezone": None}
@@ -333,6 +335,14 @@ MIGRATING = {
     ],
     "steps_of_migration": [MIGRATION],
     "is_migration_held": [{"id": TASK}],
+    **{
+        name: [MIGRATION | KEY | SHARING]
+        for name in (
+            *("join_migration", "see_worker", "leave_migration", "forget_workers", "forget_runs"),
+            *("may_help", "hold_help", "claim_items", "release_items", "free_items"),
+            "is_anything_left",
+        )
+    },
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_evaluations", "known_files")},
     "known_archives": [{"paths": ["agent7/7.tar.zst"] * 64}],
