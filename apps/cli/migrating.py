@@ -104,7 +104,7 @@ def copy(  # noqa: PLR0913 - one parameter an option
 ) -> Answer:
     """Import what the inventory found and is not imported yet.
 
-    Example: `agentruns migrate copy 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22`
+    Example: `agentruns migrate copy 3f0d2c7e-54a1-5c43-9a3e-0d6c9f7b1e22 --fan-out 3`
 
     Args:
         migration: Which, as 'agentruns migrate list' prints it.

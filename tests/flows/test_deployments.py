@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
+    FlowRunFilterId,
     FlowRunFilterStartTime,
 )
 from prefect.client.schemas.objects import FlowRun
@@ -29,10 +31,12 @@ from apps.deploying import DeploymentError, deploy
 from apps.scheduling import keep_in_step, kept_in_step, leave
 from apps.stack import Stack
 from storage.errors import SettingsError
+from storage.migration.store import migration_id_of
 from storage.postgres import PostgresAdapter
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs"
 RECORDING = "record-agent-run/on-demand"
+HELPING = "copy-batch/on-demand"
 NAMES = [
     "evaluate-tasks/every-15-minutes",
     "check-health/every-5-minutes",
@@ -47,7 +51,7 @@ NAMES = [
     "delete-agent/on-demand",
     RECORDING,
     "migrate-trajectories/on-demand",
-    "copy-batch/on-demand",
+    HELPING,
 ]
 
 
@@ -133,30 +137,32 @@ def test_a_source_is_kept_in_step_until_it_is_left(
 
 @pytest.mark.slow
 def test_workers_of_the_pool_help_with_a_migration(
-    environment: dict[str, str], agent_id: str, tmp_path: Path
+    environment: dict[str, str], client: SyncPrefectClient, agent_id: str, tmp_path: Path
 ) -> None:
-    """Slow enough that they begin before it ends; whoever does more, all is there once."""
-    source = tmp_path / "runs"
-    for number in range(8):
-        run = next(RUNS.iterdir())
-        shutil.copytree(run, source / f"run {number}")
-        (source / f"run {number}" / "note.txt").write_text(f"run {number}\n")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "apps.cli", "--json", "migrate", "run", str(source)),
-            *("--agent", agent_id, "--fan-out", "2", "--workers", "1", "--max-mb-per-s", "0.1"),
-        ],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
+    """A limit makes it last a minute for one process, so that there is time to begin to help."""
+    for number in range(20):
+        folder = tmp_path / "runs" / f"notes {number}"
+        folder.mkdir(parents=True)
+        for file in range(600):  # a batch
+            (folder / f"{file}.bin").write_bytes(random.Random(file).randbytes(100))
+    _agentruns(
+        environment,
+        *("migrate", "run", str(tmp_path / "runs"), "--agent", agent_id, "--fan-out", "2"),
+        *("--workers", "1", "--max-mb-per-s", "0.02"),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    items = json.loads(done.stdout)["items"]
-    assert (items["imported"], items["verified"]) == (8, 8)
-    with get_client(sync_client=True) as client:
-        print(client.read_flow_runs(limit=3))
+    with PostgresAdapter(environment["POSTGRES_URL"]) as postgres:
+        archives = postgres.get_binary_files(bucket="binaries", agent_id=agent_id)
+    assert len(archives) == 20
+    made = str(migration_id_of(tmp_path / "runs", agent_id))
+    deployment = client.read_deployment_by_name(HELPING)
+    wanted = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]))
+    runs = [one.id for one in client.read_flow_runs(flow_run_filter=wanted)
+            if one.parameters["migration_id"] == made]  # fmt: skip
+    assert len(runs) == 2
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=runs))
+    copied = [task for task in client.read_task_runs(flow_run_filter=wanted)
+              if task.name.startswith("copy_items")]  # fmt: skip
+    assert 0 < len(copied) < 20
 
 
 @pytest.mark.slow
@@ -218,12 +224,20 @@ def _first_completed(client: SyncPrefectClient, deployment: UUID, began: object)
 
 
 def _prefect(environment: dict[str, str], *arguments: str) -> None:
+    _python(environment, "prefect", "--no-prompt", *arguments)
+
+
+def _agentruns(environment: dict[str, str], *arguments: str) -> None:
+    _python(environment, "apps.cli", *arguments)
+
+
+def _python(environment: dict[str, str], module: str, *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
