@@ -9,7 +9,6 @@ from prefect.futures import PrefectFuture
 
 from flows.copy_batch import copy_claimed
 from storage.arguments import checked_agent_id, checked_helpers, checked_timezone
-from storage.migration.copying import Copied
 from tasks.helpers import helped
 from tasks.lanes import WORKERS, Lanes, checked_means, opened_lanes
 from tasks.migration import (
@@ -26,7 +25,7 @@ from tasks.migration import (
     take_inventory,
     verify_items,
 )
-from tasks.migration_claims import is_anything_to_copy, leading
+from tasks.migration_claims import is_anything_postponed, is_anything_to_copy, leading
 from tasks.migration_pages import leave_pages
 from tasks.migration_report import MigrationResult
 
@@ -95,18 +94,18 @@ def _copy(lanes: Lanes, retry_quarantined: bool, fan_out: int, *, verify: bool) 
     look_for_recordings(migration_id)
     with leading(migration_id, lanes.worker):
         begin_copy(migration_id, retry_quarantined)
-        if _copy_with_help(lanes, fan_out, verify).postponed:
+        _copy_with_help(lanes, fan_out, verify)
+        if is_anything_postponed(migration_id, lanes.worker):
             take_inventory(migration_id)
             begin_copy(migration_id, False)
             copy_claimed(lanes, verify=verify)
     note_copy(migration_id)
 
 
-def _copy_with_help(lanes: Lanes, fan_out: int, verify: bool) -> Copied:
-    if not fan_out or not is_anything_to_copy(lanes.migration_id, lanes.worker):
-        return copy_claimed(lanes, verify=verify)
-    with helped(lanes, fan_out, verify=verify) as helpers:
-        return copy_claimed(lanes, verify=verify, meanwhile=helpers.look)
+def _copy_with_help(lanes: Lanes, fan_out: int, verify: bool) -> None:
+    helping = fan_out if is_anything_to_copy(lanes.migration_id, lanes.worker) else 0
+    with helped(lanes, helping, verify=verify) as helpers:
+        copy_claimed(lanes, verify=verify, meanwhile=helpers.look)
 
 
 def _verify(lanes: Lanes, deep: bool, *, only_new: bool) -> None:

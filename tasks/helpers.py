@@ -69,6 +69,8 @@ class Helpers:
 
     def dismiss(self) -> None:
         """Call off those that have not begun; the others end by themselves."""
+        if not self._runs:
+            return
         with suppress(httpx.HTTPError), get_client(sync_client=True) as client:
             for run in self._read():
                 if run.state and not (run.state.is_final() or run.state.is_running()):
@@ -90,8 +92,6 @@ class Helpers:
             get_run_logger().warning(_NOBODY, PATIENCE_SECONDS)
 
     def _read(self) -> list[FlowRun]:
-        if not self._runs:
-            return []
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=self._runs))
         with get_client(sync_client=True) as client:
             return client.read_flow_runs(flow_run_filter=wanted)

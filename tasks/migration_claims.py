@@ -58,6 +58,12 @@ def is_anything_to_copy(migration_id: UUID, worker: UUID) -> bool:
 
 
 @store_task
+def is_anything_postponed(migration_id: UUID, worker: UUID) -> bool:
+    """Whether an item changed while one of the workers read it."""
+    return _claims(migration_id, worker).is_anything_postponed()
+
+
+@store_task
 def claim_batches(
     migration_id: UUID, worker: UUID, after: ItemKey, *, batches: int, idle: bool
 ) -> Page:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from storage.errors import MigrationRunning, StorageError
+from storage.migration.live_recordings import WAITS
 from storage.migration.models import ItemKey
 from storage.migration.store import RUN_SECONDS
 from storage.postgres import PostgresAdapter
@@ -87,9 +88,12 @@ class Claims:
     @retried
     def is_anything_left(self) -> bool:
         """Whether an item waits that was not tried yet, or that somebody copies right now."""
-        with self._postgres.connection() as connection:
-            found = connection.execute(query("is_anything_left"), self._about)
-            return bool(found.fetchall()[0][0])
+        return self._is("is_anything_left")
+
+    @retried
+    def is_anything_postponed(self) -> bool:
+        """Whether an item waits that changed while one of the workers read it."""
+        return self._is("is_anything_postponed", reason=WAITS)
 
     @retried
     def forget_runs(self, flow_run_ids: Sequence[UUID]) -> None:
@@ -119,6 +123,10 @@ class Claims:
         while not over.wait(BEAT_SECONDS):
             with suppress(StorageError):
                 self.is_wanted()
+
+    def _is(self, name: str, **more: Any) -> bool:
+        with self._postgres.connection() as connection:
+            return bool(connection.execute(query(name), self._about | more).fetchall()[0][0])
 
     def _run(self, name: str, **more: Any) -> int:
         with self._postgres.connection() as connection:

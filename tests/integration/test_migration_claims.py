@@ -94,6 +94,18 @@ def test_what_was_tried_and_still_waits_is_not_tried_again_before_the_next_step(
     assert ids(leader.claim(START, ALL)) == tried
 
 
+def test_the_run_hears_of_what_changed_while_another_worker_read_it(
+    stores, store, migration, source, leader, helper
+):
+    tried = ids(helper.claim(START, ALL))
+    (source / "notes 3" / "note.txt").write_text("An agent writes.\n")
+    assert not leader.is_anything_postponed()
+    Copying(store, stores.writer).copy(migration, tried)
+    helper.release(tried)
+    assert not leader.is_anything_left()
+    assert leader.is_anything_postponed()
+
+
 def test_what_a_lost_reply_claimed_can_be_claimed_again(leader):
     lost = ids(leader.claim(START, ALL))
     leader.free()

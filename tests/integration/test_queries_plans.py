@@ -257,7 +257,12 @@ ITEM = UUID(hashlib.md5(b"item7007", usedforsecurity=False).hexdigest())
 ITEMS = {"ids": [ITEM] * 64}
 KEY = {"after_path": b"run7000", "after_id": ITEM, "after_number": 0, "rows": 101}
 SHARING = {"id": TASK, "worker": TASK, "helps": TASK, "flow_run_id": TASK, "silent": 30}
-SHARING |= {"flow_run_ids": [TASK], "files": 600, "size_bytes": 10**6} | ITEMS
+SHARING |= {
+    "flow_run_ids": [TASK],
+    "reason": "It goes on.",
+    "files": 600,
+    "size_bytes": 10**6,
+} | ITEMS
 MIGRATING = {
     "open_migration": [
         {"id": TASK, "source": "/runs/7", "agent_id": "agent7", "timezone": None}
@@ -340,7 +345,7 @@ MIGRATING = {
         for name in (
             *("join_migration", "see_worker", "leave_migration", "forget_workers", "forget_runs"),
             *("may_help", "hold_help", "claim_items", "release_items", "free_items"),
-            "is_anything_left",
+            *("is_anything_left", "is_anything_postponed"),
         )
     },
     **{name: [{"ids": [TASK] * 1000}] for name in ("known_tasks", "known_progress")},

@@ -109,3 +109,11 @@ SELECT EXISTS (
             )
         )
 );
+
+-- name: is_anything_postponed
+-- Whether an item waits that somebody tried, for another reason than this one.
+SELECT EXISTS (
+    SELECT FROM migration_items
+    WHERE migration_id = :migration_id AND status = 'pending' AND gone_at IS NULL
+        AND reason <> :reason
+);
