@@ -1,6 +1,7 @@
 """Names of objects that are deleted, in what checks found: they go with the objects."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from agentruns.models import Bucket
 from storage.deletion.models import Deletion
@@ -22,15 +23,25 @@ class Names:
         """Take the names of objects out of the inventories, and of what differed in them."""
         told = {"bucket": bucket, "paths": sorted(set(paths))}
         with self._postgres.connection(_SECONDS) as connection:
-            for name in ("forget_listed", "forget_different"):
+            for name in ("forget_listed", "forget_different", "forget_to_read", "forget_readings"):
                 connection.execute(query(name), told)
 
     def forget_rows(self, deletions: Sequence[Deletion]) -> None:
         """Take what names these tasks or agents out of the bad rows that checks showed."""
+        self._forget_told(
+            [one.task_id for one in deletions if one.task_id],
+            [one.agent_id for one in deletions if one.task_id is None],
+        )
         self._forget_samples(
             [str(one.task_id) if one.task_id else f'"{one.agent_id}"' for one in deletions]
             + [f'"{one.agent_id}/' for one in deletions if one.task_id is None]
         )
+
+    @retried
+    def _forget_told(self, task_ids: list[UUID], agent_ids: list[str]) -> None:
+        with self._postgres.connection(_SECONDS) as connection:
+            given = {"task_ids": task_ids, "agent_ids": agent_ids}
+            connection.execute(query("forget_told"), given)
 
     @retried
     def _forget_samples(self, words: list[str]) -> None:

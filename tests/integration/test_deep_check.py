@@ -16,6 +16,7 @@ import storage.deep.reading
 from agentruns.models import Bucket, StoredFile, object_path
 from apps.stack import Stack
 from storage.deep import DeepReading, DeepStore, Pass, Scope, scope_of
+from storage.deletion.names import Names
 from storage.errors import QualityRunning, StoreUnavailable
 from storage.inventory import InventoryStore, Listing
 from storage.minio import MinIOAdapter
@@ -194,6 +195,20 @@ def test_what_is_deleted_meanwhile_is_no_finding(
     assert one.id == planned.id
     assert one.objects == one.all_objects
     assert damage(stores, agent_id) == []
+
+
+def test_a_name_that_is_deleted_goes_out_of_what_is_read_and_found(
+    stores: Stores, minio: Watched, files: list[StoredFile], agent_id: str
+) -> None:
+    change(stores, files[2], "sha256", "b" * 64)
+    inventory(stores)
+    read(stores, minio, Scope())
+    DeepStore(stores.postgres).open(Scope())
+    Names(stores.postgres).forget(Bucket.BINARIES, [files[2].object_path])
+    with stores.postgres.connection() as connection:
+        for table in ("object_readings", "deep_objects"):
+            found = f"SELECT FROM {table} WHERE object_path = %s"
+            assert not connection.execute(found.encode(), [files[2].object_path]).fetchall()
 
 
 def test_a_pass_that_was_killed_reads_the_rest_only(

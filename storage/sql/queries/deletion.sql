@@ -333,6 +333,32 @@ WHERE ctid = ANY(ARRAY(
 DELETE FROM object_differences
 WHERE bucket = :bucket AND object_path = ANY(:paths::text []);
 
+-- name: forget_to_read!
+-- The same out of what a deep check has yet to read.
+DELETE FROM deep_objects
+WHERE ctid = ANY(ARRAY(
+    SELECT its.ctid
+    FROM deep_passes
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM deep_objects
+        WHERE pass_id = deep_passes.id AND bucket = :bucket
+            AND object_path = ANY(:paths::text [])
+        -- As above.
+        LIMIT cardinality(:paths::text [])
+    ) AS its
+    WHERE finished_at IS NULL
+));
+
+-- name: forget_readings!
+-- The same out of what it found.
+DELETE FROM object_readings
+WHERE bucket = :bucket AND object_path = ANY(:paths::text []);
+
+-- name: forget_told!
+-- Tasks and agents that go, out of what log entries told otherwise than tasks.
+DELETE FROM document_differences
+WHERE task = ANY(:task_ids::uuid []) OR agent = ANY(:agent_ids::text []);
+
 -- name: forget_samples!
 -- Bad rows that checks showed, where these words stand in them.
 UPDATE quality_results AS result
