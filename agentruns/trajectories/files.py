@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agentruns.trajectories.file_memory import MEMORY, Content, Fingerprint
+from agentruns.trajectories.hiccups import HICCUPS
 from agentruns.trajectories.long_json import without_long_texts
 
 #: Larger files are not held in memory.
@@ -121,6 +122,7 @@ def _opened(folder: Path, name: str) -> Iterator[int]:
         finally:
             os.close(descriptor)
     except OSError as error:
+        HICCUPS.note(error)
         raise Unreadable(REASONS.get(error.errno or 0, "The file could not be read.")) from None
 
 

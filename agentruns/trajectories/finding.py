@@ -3,10 +3,10 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from agentruns.trajectories.hiccups import HICCUPS
 from agentruns.trajectories.reader import TrajectoryReader
 from agentruns.trajectories.walking import is_folder, mode_of
 
@@ -39,7 +39,7 @@ def items_of(reader: TrajectoryReader, folder: Path) -> Iterator[Path]:
 def names_in(folder: Path) -> Iterator[str]:
     """The names in a folder as the disk gives them; none where there is no folder."""
     if is_folder(folder):
-        with suppress(OSError), os.scandir(folder) as entries:
+        with HICCUPS, os.scandir(folder) as entries:
             for entry in entries:
                 yield entry.name
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from agentruns.trajectories.files import Unreadable, read_pieces
 from agentruns.trajectories.json_parts import JsonSplitter
-from agentruns.trajectories.listing import mode_of, refusal
+from agentruns.trajectories.listing import refusal
+from agentruns.trajectories.walking import mode_of
 
 #: Of a file that is looked at; the names that tell a format come early.
 HEAD = 2**16

@@ -3,13 +3,13 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentruns.cleaning import printable
+from agentruns.trajectories.hiccups import HICCUPS
 from agentruns.trajectories.reader import Problem
-from agentruns.trajectories.walking import walk
+from agentruns.trajectories.walking import is_folder, mode_of, walk
 
 
 @dataclass(slots=True)
@@ -26,7 +26,8 @@ def list_files(folder: Path) -> Listing:
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
+    except OSError as error:
+        HICCUPS.note(error)
         unreadable = "The folder could not be read; check its rights."
         return Listing(problems=[Problem(".", None, unreadable)])
     for entry in found:
@@ -49,21 +50,9 @@ def refusal(mode: int) -> str | None:
     return "Not a regular file, so it was not read."
 
 
-def mode_of(path: Path) -> int:
-    """The mode of the path itself, 0 where it has none."""
-    with suppress(OSError, ValueError):
-        return path.lstat().st_mode
-    return 0
-
-
-def is_folder(path: Path) -> bool:
-    """Tell whether the path is a folder and no link to one."""
-    return stat.S_ISDIR(mode_of(path))
-
-
 def names_in(folder: Path) -> list[str]:
     """The names in the folder, none where it is no folder or cannot be read."""
-    with suppress(OSError):
+    with HICCUPS:
         return sorted(path.name for path in folder.iterdir()) if is_folder(folder) else []
     return []
 

@@ -25,6 +25,13 @@ def plugged_in() -> tuple[TrajectoryReader, ...]:
     return tuple(reader for point in points if (reader := _loaded(point)))
 
 
+@cache
+def plugged_in_versions() -> tuple[str, ...]:
+    """The packages that teach us formats, each with its version."""
+    packages = {point.dist for point in entry_points(group=GROUP) if point.dist}
+    return tuple(sorted(f"{package.name}-{package.version}" for package in packages))
+
+
 def _loaded(point: EntryPoint) -> TrajectoryReader | None:
     try:
         found = point.load()

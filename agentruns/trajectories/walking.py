@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from agentruns.trajectories.hiccups import HICCUPS
+
 
 def walk(root: Path) -> Iterator[Path]:
     """Everything below the folder that is no folder itself, in order; no link is followed.
@@ -31,18 +33,17 @@ def is_folder(path: Path) -> bool:
 
 def mode_of(path: Path) -> int:
     """What the path is, itself and not what it links to; 0 when nobody can tell."""
-    try:
+    with suppress(ValueError), HICCUPS:
         return path.lstat().st_mode
-    except (OSError, ValueError):
-        return 0
+    return 0
 
 
 def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
-    with suppress(OSError), os.scandir(folder) as entries:
+    with HICCUPS, os.scandir(folder) as entries:
         yield from sorted(entries, key=lambda entry: entry.name)
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    with suppress(OSError):
+    with HICCUPS:
         return entry.is_dir(follow_symlinks=False)
     return False

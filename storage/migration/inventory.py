@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from agentruns.trajectories import all_readers
+from agentruns.trajectories.hiccups import HICCUPS
+from agentruns.trajectories.plugins import plugged_in_versions
 from storage.migration.places import Place
 from storage.migration.steps import Counting
 from storage.postgres.connection import PgConnection
@@ -28,7 +30,7 @@ def take_inventory(
 ) -> None:
     """Bring items and files of a migration up to date with its source, in one transaction."""
     given = {"migration_id": migration_id}
-    told = given | {"listed_with": _readers(only)}
+    told: dict[str, Any] = given | {"listed_with": _readers(only)}
     for name in ("scanned", "members", "placed"):
         connection.execute(query(f"make_room_for_{name}"))
     with place.listing() as listing:
@@ -37,7 +39,10 @@ def take_inventory(
         if unchanged:
             counting.known(unchanged[0][0])
         else:
+            hiccups = HICCUPS.count
             _copy(connection, "copy_members", counting.items(listing.members(only)))
+            if HICCUPS.count > hiccups:
+                told["listed_with"] = None  # somebody has to look into it again
             _place(connection, given)
     connection.execute(query("note_inventory"), {"id": migration_id, **told})
 
@@ -52,7 +57,7 @@ def _place(connection: PgConnection, given: dict[str, Any]) -> None:
 def _readers(only: str | None) -> str:
     """Who looks into a source; others, or newer ones, may recognise other items in it."""
     names = (reader.name for reader in all_readers() if only in {None, reader.name})
-    return " ".join([version("agentruns"), *names])
+    return " ".join([version("agentruns"), *names, *plugged_in_versions()])
 
 
 def _copy(connection: PgConnection, name: str, rows: Iterable[tuple[object, ...]]) -> None:

@@ -1,5 +1,6 @@
 """Folders of old runs on their way into real stores, without Prefect."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -117,6 +118,22 @@ def test_an_unchanged_source_is_not_looked_into_unless_other_readers_are_there(
     monkeypatch.setattr(formats, "READERS", (*formats.READERS, Unseen()))
     store.take_inventory(store.open(source, agent_id))
     assert store.found(migration.id).formats["unseen"] == 1
+
+
+def test_a_run_that_a_disk_did_not_give_is_looked_for_again(store, source, agent_id, monkeypatch):
+    scandir = os.scandir
+
+    def of_a_sick_disk(path):
+        if isinstance(path, bytes):  # the scan that lists all paths went well
+            return scandir(path)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "scandir", of_a_sick_disk)
+        migration = inventory(store, source, agent_id)
+    assert set(store.found(migration.id).formats) == {"no format"}
+    store.take_inventory(migration)
+    assert store.found(migration.id).formats["cua"] > 0
 
 
 @pytest.mark.parametrize("change", ["new", "gone", "longer", "touched", "closed"])

@@ -5,9 +5,9 @@ from typing import Any
 
 from agentruns.cleaning import Picture, take_pixels
 from agentruns.trajectories.item_run import ItemRun, guarded
-from agentruns.trajectories.listing import mode_of
 from agentruns.trajectories.reader import Problem, Records
 from agentruns.trajectories.values import as_list, as_object
+from agentruns.trajectories.walking import mode_of
 
 
 def parts_in(step: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from agentruns.models import Level
 from agentruns.trajectories.cua.actions import describe
 from agentruns.trajectories.item_run import ItemRun, guarded, ordinal
 from agentruns.trajectories.json_parts import Part
-from agentruns.trajectories.listing import mode_of
 from agentruns.trajectories.reader import Problem, Records
 from agentruns.trajectories.times import Moment, from_unix
 from agentruns.trajectories.values import as_list, as_object, as_text, in_words
+from agentruns.trajectories.walking import mode_of
 
 THOUGHTS = ("thinking", "evaluation_previous_goal", "memory", "next_goal")
 SAID_FIRST = ("thinking", "next_goal", "memory", "evaluation_previous_goal")

@@ -4,13 +4,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
 
 from agentruns.cleaning import printable
 from agentruns.trajectories.cua.artifact import Artifact
+from agentruns.trajectories.hiccups import HICCUPS
 from agentruns.trajectories.listing import refusal
 from agentruns.trajectories.reader import Problem
 
@@ -48,7 +48,8 @@ def _entries(root: Path, below: str, problems: list[Problem]) -> Iterator[os.Dir
     try:
         with os.scandir(root / below) as entries:
             yield from sorted(entries, key=lambda entry: entry.name)
-    except OSError:
+    except OSError as error:
+        HICCUPS.note(error)
         where = printable(below) or "."
         problems.append(Problem(where, None, "The folder could not be read; check its rights."))
 
@@ -77,7 +78,7 @@ def _place_in_turn(turn: str, entry: os.DirEntry[str], folder: Folder) -> None:
 
 
 def _mode_of(entry: os.DirEntry[str]) -> int:
-    with suppress(OSError):
+    with HICCUPS:
         return entry.stat(follow_symlinks=False).st_mode
     return 0
 

@@ -14,14 +14,14 @@ from agentruns.trajectories.files import Unreadable, parse_object, read_content,
 from agentruns.trajectories.item_run import Beginning, ItemRun, guarded, last_change
 from agentruns.trajectories.json_head import keys_of
 from agentruns.trajectories.lines import lines_of
-from agentruns.trajectories.listing import Listing, folder_items, is_folder, list_files, names_in
+from agentruns.trajectories.listing import Listing, folder_items, list_files, names_in
 from agentruns.trajectories.osworld.lines import STEP_FILE, TRAJECTORY, Entry, entries
 from agentruns.trajectories.osworld.results import RESULT, listed_records, result_records
 from agentruns.trajectories.osworld.steps import PICTURE, StepReader, with_last
 from agentruns.trajectories.reader import Problem, Records
 from agentruns.trajectories.times import Moment
 from agentruns.trajectories.values import as_text
-from agentruns.trajectories.walking import walk
+from agentruns.trajectories.walking import is_folder, walk
 
 COMPANIONS = frozenset({RESULT, "runtime.log", "recording.mp4", "initial_state.png"})
 STEP_PICTURE = re.compile(r"step_\d.*\.png\Z")

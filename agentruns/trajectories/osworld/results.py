@@ -8,9 +8,9 @@ from typing import Any
 from agentruns.models import Level
 from agentruns.trajectories.files import Unreadable, parse, read_content
 from agentruns.trajectories.item_run import ItemRun, score_of
-from agentruns.trajectories.listing import mode_of
 from agentruns.trajectories.reader import Problem, Records
 from agentruns.trajectories.values import as_list, as_object, in_words, unpacked
+from agentruns.trajectories.walking import mode_of
 
 RESULT = "result.txt"
 LISTS = ("summary/results.json", "all_result.json")
