@@ -60,7 +60,10 @@ class SourceBucket(NamedTuple):
 def bucket_with_key(
     settings: Settings, patch: pytest.MonkeyPatch, actions: tuple[str, ...]
 ) -> Iterator[SourceBucket]:
-    """A new bucket, and a key in the environment that may list it and do these things in it."""
+    """A new bucket, and a key in the environment that may list it and do these things in it.
+
+    Nothing is allowed with what has `closed` in its name.
+    """
     address = settings.required("minio_endpoint")
     root = (settings.required("minio_access_key"), settings.required("minio_secret_key"))
     owner = Minio(address, *root, secure=False, region="us-east-1")
@@ -97,5 +100,6 @@ def _policy(bucket: str, actions: tuple[str, ...]) -> dict[str, object]:
         "Statement": [
             {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [place]},
             {"Effect": "Allow", "Action": list(actions), "Resource": [f"{place}/*"]},
+            {"Effect": "Deny", "Action": list(actions), "Resource": [f"{place}/*closed*"]},
         ],
     }

@@ -33,7 +33,7 @@ from storage.rejection import Rejection
 
 CHANGING = "Its files changed while they were read; the next run reads them again."
 NOTHING = "Nothing in it could be imported; its files are in the archive."
-VANISHED = "A file of it is gone or may not be read; take the inventory again."
+VANISHED = "A file of it is gone or may not be read; the next run looks for it again."
 
 
 @dataclass(slots=True)
@@ -77,8 +77,8 @@ class ItemCopy:
         if self.reading is not None and self.reading.waits:
             self.outcome.reason = self.reading.waits
             return
-        if not self._is_as_listed():
-            self.outcome.reason = CHANGING
+        if reason := self._other_than_listed():
+            self.outcome.reason = reason
             return
         yield from self._read()
         try:
@@ -86,10 +86,10 @@ class ItemCopy:
         except Unreadable:
             self.outcome.reason = VANISHED
             return
-        if self._is_as_listed():
-            self._settle()
+        if reason := self._other_than_listed():
+            self.outcome.reason = reason
         else:
-            self.outcome.reason = CHANGING
+            self._settle()
 
     def holds(self, id_: UUID) -> bool:
         """Whether the record of this id is one of the item's."""
@@ -177,9 +177,14 @@ class ItemCopy:
             uploaded_at=_moment(max(file.modified_ns for file in self.files)),
         )
 
-    def _is_as_listed(self) -> bool:
+    def _other_than_listed(self) -> str | None:
+        """Why the item has to wait, where a file of it is not what the inventory found."""
         source = os.fsencode(self.migration.source)
-        return all(is_as_listed(source, file) for file in self.files)
+        other = next((file for file in self.files if not is_as_listed(source, file)), None)
+        if other is None:
+            return None
+        is_there = os.path.lexists(b"%b/%b" % (source, other.path))
+        return CHANGING if is_there else VANISHED
 
     def _settle(self) -> None:
         """Say what became of the item and of each of its files."""

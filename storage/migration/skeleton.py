@@ -7,12 +7,12 @@ request a thousand objects, and few more.
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from agentruns.trajectories.hiccups import HICCUPS
 from agentruns.trajectories.reader import TrajectoryReader
 from agentruns.trajectories.walking import is_folder
-from storage.errors import RecordNotFound, SettingsError
+from storage.errors import AccessDenied, RecordNotFound, SettingsError
 from storage.migration.scratch import check_room
 from storage.migration.staging import path_below, written
 from storage.minio.source import SourceBucket
@@ -77,10 +77,13 @@ class Skeleton:
 
     def _filled(self, path: Path, *, whole: bool) -> tuple[int, bool]:
         name = path.relative_to(self.root).as_posix()
-        # Gone since it was listed: its empty file is known by nobody.
-        with suppress(RecordNotFound):
+        try:
             if path.stat().st_size:
                 return self._fetched(path, name, whole=whole)
+        except RecordNotFound:
+            pass  # gone since it was listed: its empty file is known by nobody
+        except AccessDenied:
+            HICCUPS.count += 1  # somebody may grant it, and the list would look the same
         return 0, True
 
     @retried

@@ -30,7 +30,8 @@ def stage(bucket: SourceBucket, prefix: str, root: Path, files: Iterable[ItemFil
     """Put these objects below `root`, each as the version that the inventory listed.
 
     What is another version by now lies there as a file with other content and another time;
-    what is gone does not lie there. Names that are no paths are left out.
+    what is gone, or not for the source's key, does not lie there. Names that are no paths are
+    left out.
 
     Raises:
         SettingsError: when the disk has no room for them.
@@ -91,7 +92,7 @@ def _stage(bucket: SourceBucket, prefix: str, root: Path, file: ItemFile, name: 
             if _fetched(bucket, prefix + name, path, file):
                 return
         _mark_as_changed(path)
-    except (RecordNotFound, IsADirectoryError):
+    except (RecordNotFound, AccessDenied, IsADirectoryError):
         return
 
 

@@ -16,6 +16,7 @@ from storage.errors import (
 from storage.migration import MigrationStore
 from storage.migration.copying import Copied, Copying
 from storage.migration.cutover import cut_over, remove_source
+from storage.migration.item_copy import VANISHED
 from storage.migration.models import START
 from storage.migration.places import checked_place, place_of
 from storage.migration.reaching import at_hand
@@ -215,6 +216,20 @@ def test_a_key_that_may_only_read_imports_and_moves_nothing(stores, store, bucke
     with pytest.raises(AccessDenied, match="AGENTRUNS_SOURCE_S3_ACCESS_KEY"):
         remove_source(store, migration.id)
     assert {name: bucket.get(name) for name in bucket.names()} == contents
+
+
+def test_an_object_that_the_key_may_not_read_keeps_its_own_item_waiting_and_no_other(
+    stores, store, bucket, agent_id
+):
+    bucket.put("runs/a/notes.txt", b"open")
+    bucket.put("runs/b/closed.json", b"{}")
+    migration = listed(store, f"s3://{bucket.name}/runs", agent_id)
+    done = copied(stores, store, migration)
+    assert (done.archived, done.postponed) == (1, 1)
+    (key, _, _), *others = store.items_to_copy(migration.id, START, 9)
+    (waiting,) = store.items([key.id])
+    assert (waiting.path, waiting.reason, others) == (b"b", VANISHED, [])
+    assert cut_over(store, migration.id, "me", []).reasons
 
 
 def test_more_objects_than_one_page_are_all_listed_and_archived(stores, store, bucket, agent_id):
