@@ -15,6 +15,7 @@ StorageError
 ├── DeletionRunning    another process is at work on the same deletion
 ├── TaskHeld           a task is held, and nothing deletes it until it is released
 ├── QualityRunning     another check is at work
+├── RepairRunning      another repair is at work
 └── CheckFaulty        a check of the data could not be asked, and says nothing about the data
 """
 
@@ -77,6 +78,10 @@ class TaskHeld(StorageError):
 
 class QualityRunning(StorageError):
     """Another check of the data is at work, and does what is to be done."""
+
+
+class RepairRunning(StorageError):
+    """Another repair is at work, and does what is to be done."""
 
 
 class CheckFaulty(StorageError):

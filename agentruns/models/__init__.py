@@ -2,7 +2,7 @@
 
 from agentruns.models.clock import utcnow
 from agentruns.models.evaluation import Evaluation
-from agentruns.models.file import Bucket, StoredFile, Upload, object_path
+from agentruns.models.file import Bucket, MissingFile, StoredFile, Upload, object_path
 from agentruns.models.health import Health
 from agentruns.models.ids import imported_id, new_id, new_ids
 from agentruns.models.log import Level, LogEntry, Memory
@@ -27,6 +27,7 @@ __all__ = [
     "Level",
     "LogEntry",
     "Memory",
+    "MissingFile",
     "Page",
     "ProgressUpdate",
     "Status",

@@ -59,6 +59,12 @@ class StoredFile(Record):
         return self
 
 
+class MissingFile(StoredFile):
+    """A row whose object is lost, as far as a repair could find out."""
+
+    missing_since: UtcTime
+
+
 class Upload(Record):
     """A stored file together with its content, bytes or a file on disk."""
 

@@ -19,6 +19,7 @@ from apps.cli import (
     migration_state,
     rebuilding,
     recording,
+    repairing,
     retaining,
     scheduling,
     servers,
@@ -122,6 +123,7 @@ app.command(recording.record, group=RECORDING)
 app.command(tasks)
 app.command(evaluating.evaluate, group=EVALUATING)
 app.command(check)
+app.command(repairing.repair, group=OPERATING)
 app.command(access)
 app.command(migrate)
 app.command(retention)

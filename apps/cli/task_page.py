@@ -13,7 +13,15 @@ from apps.cli.tables import cell, level_text, score_text, size_text, status_text
 from apps.cli.terminal import Terminal, readable
 
 if TYPE_CHECKING:
-    from agentruns.models import AgentTask, Evaluation, LogEntry, Page, ProgressUpdate, StoredFile
+    from agentruns.models import (
+        AgentTask,
+        Evaluation,
+        LogEntry,
+        MissingFile,
+        Page,
+        ProgressUpdate,
+        StoredFile,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,7 @@ class TaskRecords:
     task: "AgentTask"
     progress: "Page[ProgressUpdate]"
     files: "Page[StoredFile]"
+    missing: "Page[MissingFile]"
     logs: "Page[LogEntry]"
     evaluations: "Page[Evaluation]"
 
@@ -33,6 +42,7 @@ def as_page(records: TaskRecords, links: Mapping[UUID, str], terminal: Terminal)
     tables = (
         _progress(records, clock),
         _files(records),
+        _missing(records, clock),
         _logs(records, clock),
         _evaluations(records, clock),
     )
@@ -103,6 +113,14 @@ def _files(records: TaskRecords) -> RenderableType | None:
     return table("File", "Step", "Name", "Size", "Type", rows=rows) if rows else None
 
 
+def _missing(records: TaskRecords, clock: _Clock) -> RenderableType | None:
+    rows = [
+        (str(file.id), _name(file), size_text(file.size_bytes), clock(file.missing_since))
+        for file in records.missing
+    ]
+    return table("Lost file", "Name", "Size", "Missing since", rows=rows) if rows else None
+
+
 def _name(file: "StoredFile") -> str:
     return str(file.metadata.get("name") or file.object_path.rpartition("/")[2])
 
@@ -141,6 +159,7 @@ def _rest(records: TaskRecords) -> Iterator[Text]:
     pages = {
         "later steps": records.progress,
         "older files": records.files,
+        "older lost files": records.missing,
         "older log entries": records.logs,
         "older evaluations": records.evaluations,
     }

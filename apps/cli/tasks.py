@@ -77,6 +77,7 @@ def read_records(stores: "Stores", task_id: UUID, limit: int) -> TaskRecords:
         task=task,
         progress=stores.postgres.get_task_progress(task_id, limit=limit),
         files=stores.postgres.get_binary_files(task_id=task_id, limit=limit),
+        missing=stores.postgres.get_missing_files(task_id, limit=limit),
         logs=stores.mongo.read_logs(agent_id=task.agent_id, task_id=task_id, limit=limit),
         evaluations=stores.postgres.get_evaluations(task_id=task_id, limit=limit),
     )
@@ -103,6 +104,7 @@ def as_document(records: TaskRecords, links: dict[UUID, str]) -> dict[str, Any]:
         "task": records.task.model_dump(mode="json"),
         "progress": [update.model_dump(mode="json") for update in records.progress],
         "files": files,
+        "missing_files": [file.model_dump(mode="json") for file in records.missing],
         "logs": [entry.model_dump(mode="json") for entry in records.logs],
         "evaluations": [each.model_dump(mode="json") for each in records.evaluations],
     }

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from agentruns.models import Bucket
 from storage.deletion.models import Deletion
 from storage.postgres.adapter import PostgresAdapter
 from storage.postgres.queries import query
@@ -19,7 +18,7 @@ class Names:
         self._postgres = postgres
 
     @retried
-    def forget(self, bucket: Bucket, paths: Sequence[str]) -> None:
+    def forget(self, bucket: str, paths: Sequence[str]) -> None:
         """Take the names of objects out of the inventories, and of what differed in them."""
         told = {"bucket": bucket, "paths": sorted(set(paths))}
         with self._postgres.connection(_SECONDS) as connection:
@@ -27,7 +26,7 @@ class Names:
                 connection.execute(query(name), told)
 
     def forget_rows(self, deletions: Sequence[Deletion]) -> None:
-        """Take what names these tasks or agents out of the bad rows that checks showed."""
+        """Take what names these tasks or agents out of plans, and bad rows that checks showed."""
         self._forget_told(
             [one.task_id for one in deletions if one.task_id],
             [one.agent_id for one in deletions if one.task_id is None],
@@ -41,7 +40,8 @@ class Names:
     def _forget_told(self, task_ids: list[UUID], agent_ids: list[str]) -> None:
         with self._postgres.connection(_SECONDS) as connection:
             given = {"task_ids": task_ids, "agent_ids": agent_ids}
-            connection.execute(query("forget_told"), given)
+            for name in ("forget_told", "forget_repairs"):
+                connection.execute(query(name), given)
 
     @retried
     def _forget_samples(self, words: list[str]) -> None:

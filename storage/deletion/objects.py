@@ -12,6 +12,7 @@ from agentruns.models import Bucket
 from storage.deletion.models import Deletion
 from storage.deletion.names import Names
 from storage.deletion.tombstones import NO_ID
+from storage.minio.buckets import QUARANTINE
 from storage.minio.removing import ObjectRemover, Version
 from storage.postgres.adapter import PostgresAdapter
 from storage.postgres.queries import query
@@ -28,7 +29,7 @@ _AT_ONCE = 8
 class Sorted(NamedTuple):
     """Versions of objects in one bucket, by what becomes of them."""
 
-    bucket: Bucket
+    bucket: str
     going: list[Version]
     kept: int
 
@@ -55,6 +56,9 @@ class Objects:
         for bucket in Bucket:
             for page in self._remover.versions(bucket, deletion.folder):
                 yield self._sorted(deletion, bucket, page)
+        for page in self._remover.versions(QUARANTINE, deletion.folder):
+            # What was taken aside is nobody else's.
+            yield Sorted(QUARANTINE, list(page), 0)
         if deletion.task_id is not None:
             yield from self._archives(deletion)
             yield from self._elsewhere(deletion)
@@ -87,7 +91,7 @@ class Objects:
 
     def remove_buried(self, deletion: Deletion) -> None:
         """Remove what lies in folders of tasks that are gone, of an agent whose name lives on."""
-        for bucket in Bucket:
+        for bucket in (*Bucket, QUARANTINE):
             folders = self._remover.folders(bucket, deletion.folder)
             while page := list(islice(folders, _PAGE)):
                 for folder in self._buried(page):
@@ -101,10 +105,10 @@ class Objects:
             self._remover.remove(bucket, going)
 
     def _count(self, deletion: Deletion) -> Counted:
-        counts: dict[str, int] = {bucket.value: 0 for bucket in Bucket}
+        counts: dict[str, int] = {str(bucket): 0 for bucket in (*Bucket, QUARANTINE)}
         kept = 0
         for bucket, going, staying in self.found(deletion):
-            counts[bucket.value] += len(going)
+            counts[str(bucket)] += len(going)
             kept += staying
         return Counted(counts, kept)
 

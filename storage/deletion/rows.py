@@ -20,7 +20,7 @@ BATCH_SIZE = 5_000
 _ITEMS = 20
 _SECONDS = 60.0
 #: What hangs on tasks.
-_OF_TASKS = ("delete_progress", "delete_evaluations", "delete_files")
+_OF_TASKS = ("delete_progress", "delete_evaluations", "delete_files", "delete_quarantined")
 
 
 class _Place(NamedTuple):

@@ -1,4 +1,4 @@
-"""The two buckets."""
+"""The two buckets, and the one beside them for what cannot be explained."""
 
 from minio import Minio
 from minio.error import S3Error
@@ -8,6 +8,8 @@ from storage.minio.clients import client
 from storage.minio.errors import translated
 from storage.settings import Settings
 
+#: Only the operator's key reads it: no policy of anybody else names it.
+QUARANTINE = "quarantine"
 _THERE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
@@ -15,8 +17,8 @@ def make_buckets(settings: Settings) -> None:
     """Make the buckets that are not there yet; needs an administrator's key."""
     connected = client(settings)
     with translated(settings.required("minio_endpoint")):
-        for bucket in Bucket:
-            make_bucket(connected, bucket.value)
+        for bucket in (*Bucket, QUARANTINE):
+            make_bucket(connected, str(bucket))
 
 
 def make_bucket(connected: Minio, bucket: str) -> None:

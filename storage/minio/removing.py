@@ -9,9 +9,9 @@ from typing import NamedTuple
 from minio import Minio
 from minio.deleteobjects import DeleteObject
 
-from agentruns.models import Bucket
 from storage.errors import StorageError
 from storage.marker import guard_of
+from storage.minio.buckets import QUARANTINE
 from storage.minio.clients import client
 from storage.minio.errors import translated
 from storage.minio.marking import marker_of
@@ -36,39 +36,43 @@ class ObjectRemover:
         self._settings = settings
         self._address = settings.required("minio_endpoint")
 
-    def versions(self, bucket: Bucket, prefix: str) -> Iterator[Sequence[Version]]:
+    def versions(self, bucket: str, prefix: str) -> Iterator[Sequence[Version]]:
         """Every version of every object whose name begins like this, also what marks it deleted.
 
         Raises:
             StoreUnavailable: when the server is away; begin again.
         """
         with self._translated():
+            if bucket == QUARANTINE and not self._client.bucket_exists(bucket):
+                return
             found = self._client.list_objects(
-                bucket.value, prefix, recursive=True, include_version=True
+                str(bucket), prefix, recursive=True, include_version=True
             )
             while page := list(islice(found, _PAGE)):
                 yield [Version(item.object_name or "", item.version_id) for item in page]
 
-    def folders(self, bucket: Bucket, prefix: str) -> Iterator[str]:
+    def folders(self, bucket: str, prefix: str) -> Iterator[str]:
         """The folders right below a prefix, each with its slash."""
         with self._translated():
-            for item in self._client.list_objects(bucket.value, prefix):
+            if bucket == QUARANTINE and not self._client.bucket_exists(bucket):
+                return
+            for item in self._client.list_objects(str(bucket), prefix):
                 if item.is_dir and item.object_name:
                     yield item.object_name
 
-    def folders_in(self, bucket: Bucket, prefix: str, range_: Sequence[str]) -> Iterator[str]:
+    def folders_in(self, bucket: str, prefix: str, range_: Sequence[str]) -> Iterator[str]:
         """The folders right below a prefix that lie between the first and the last of some."""
         with self._translated():
             # What is named like the folder without its slash comes before it.
             begin = range_[0].removesuffix("/")
-            for item in self._client.list_objects(bucket.value, prefix, start_after=begin):
+            for item in self._client.list_objects(str(bucket), prefix, start_after=begin):
                 if item.object_name and item.object_name > range_[-1]:
                     return
                 if item.is_dir and item.object_name:
                     yield item.object_name
 
     @retried
-    def remove(self, bucket: Bucket, versions: Sequence[Version]) -> None:
+    def remove(self, bucket: str, versions: Sequence[Version]) -> None:
         """Remove these versions; one that is not there is removed already.
 
         Raises:
@@ -76,7 +80,7 @@ class ObjectRemover:
         """
         with self._translated():
             some = [DeleteObject(version.path, version.version_id) for version in versions]
-            kept = list(self._client.remove_objects(bucket.value, some)) if some else []
+            kept = list(self._client.remove_objects(str(bucket), some)) if some else []
         if kept:
             raise StorageError(
                 f"MinIO at {self._address} keeps {len(kept)} objects in {bucket} ({kept[0].code}): "

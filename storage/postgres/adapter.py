@@ -13,6 +13,7 @@ from agentruns.models import (
     Bucket,
     Evaluation,
     Health,
+    MissingFile,
     Page,
     ProgressUpdate,
     Status,
@@ -30,6 +31,7 @@ from storage.postgres.filters import checked
 from storage.postgres.listing import (
     EVALUATIONS,
     FILES,
+    MISSING_FILES,
     PROGRESS_OF_TASK,
     RECENT_PROGRESS,
     TASKS,
@@ -142,6 +144,12 @@ class PostgresAdapter(Closable):
             bucket=bucket, task_id=task_id, agent_id=agent_id, content_type=content_type
         )
         return self._page(FILES, filters, limit, after)
+
+    def get_missing_files(
+        self, task_id: UUID | str, limit: int = 100, after: str | None = None
+    ) -> Page[MissingFile]:
+        """Files of one task whose objects are lost, newest first; no other page shows them."""
+        return self._page(MISSING_FILES, checked(task_id=task_id), limit, after)
 
     def create_task(self, agent_id: str, title: str, **fields: Any) -> AgentTask:
         """Keep a new task; further fields are those of `AgentTask`."""

@@ -6,7 +6,14 @@ from typing import Any, Generic, TypeVar
 
 from psycopg.rows import class_row
 
-from agentruns.models import AgentTask, Evaluation, Page, ProgressUpdate, StoredFile
+from agentruns.models import (
+    AgentTask,
+    Evaluation,
+    MissingFile,
+    Page,
+    ProgressUpdate,
+    StoredFile,
+)
 from agentruns.models.values import Record
 from storage.paging import Position, checked_limit, read_cursor
 from storage.postgres.connection import PgConnection
@@ -28,6 +35,7 @@ TASKS = Listing(AgentTask, "tasks_page", "created_at")
 PROGRESS_OF_TASK = Listing(ProgressUpdate, "progress_of_task", "timestamp")
 RECENT_PROGRESS = Listing(ProgressUpdate, "recent_progress", "timestamp")
 FILES = Listing(StoredFile, "files_page", "uploaded_at")
+MISSING_FILES = Listing(MissingFile, "missing_files_page", "uploaded_at")
 EVALUATIONS = Listing(Evaluation, "evaluations_page", "created_at")
 
 

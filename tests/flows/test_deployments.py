@@ -49,6 +49,7 @@ NAMES = [
     "apply-retention/nightly",
     "provision-agent/on-demand",
     "delete-agent/on-demand",
+    "repair-records/on-demand",
     RECORDING,
     "migrate-trajectories/on-demand",
     HELPING,

@@ -86,7 +86,8 @@ class Damage:
     def unlock(self) -> None:
         """Let the owner see and write everything, as a superuser with a bad day does."""
         tables = ("tasks", "task_progress", "evaluations", "binary_file_metadata")
-        for table in (*tables, "migrations", "migration_items", "migration_steps", "deletions"):
+        others = ("migrations", "migration_items", "migration_steps", "deletions")
+        for table in (*tables, *others, "quarantined_objects"):
             self.owner.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY".encode())
         for table in tables:
             self.owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
@@ -333,6 +334,22 @@ def _half_deleted(damage: Damage) -> str:
     return str(id_)
 
 
+def _lost(damage: Damage) -> str:
+    id_, path = damage.file()
+    damage.minio.remove_object("screenshots", path)
+    return damage.update("binary_file_metadata", "missing_since = now()", id_)
+
+
+def _quarantined(damage: Damage) -> str:
+    path = f"{IMPORTER}/no-task/{'b' * 64}.png"
+    damage.owner.execute(
+        "INSERT INTO quarantined_objects (id, agent_id, bucket, object_path, kept_as, reason,"
+        " sha256, size_bytes) VALUES (gen_random_uuid(), %s, 'screenshots', %s, 'x', 'x', %s, 1)",
+        [IMPORTER, path, "c" * 64],
+    )
+    return path
+
+
 def _of(table: str, row: Callable[[Damage], str], change: str) -> Callable[[Damage], str]:
     return lambda damage: damage.update(table, change, row(damage))
 
@@ -383,6 +400,9 @@ MUTATIONS: dict[str, tuple[str, Callable[[Damage], str]]] = {
         "content type against the name", _file("content_type = 'text/html'"),
     ),
     "rows disagree about an object": ("duplicate path", _twice),
+    "a file that is known to be lost": ("lost file", _lost),
+    "a lost file that is there": ("lost file is back", _file("missing_since = now()")),
+    "an object in quarantine": ("quarantined object", _quarantined),
     "a file of no task": ("file without task", _file(f"task_id = {_NOBODY}")),
     "a file of another agent": ("file of another agent", _file("agent_id = 'thief-1'")),
     "a file uploaded next year": ("file from the future", _file(f"uploaded_at = {_IN_A_YEAR}")),

@@ -30,6 +30,7 @@ BIG = {
     *("migration_items", "migration_files", "migration_problems", "migration_differences"),
     *("inventory_parts", "object_inventory", "object_differences"),
     *("quality_runs", "quality_results", "deep_passes", "deep_objects", "object_readings"),
+    *("quarantined_objects", "repair_actions"),
 }
 
 FILL = """
@@ -126,6 +127,26 @@ INSERT INTO quality_results (run_id, name, subject, severity, passed, message)
 SELECT md5('run' || n / 20)::uuid, 'check ' || n % 20, 'tasks', 'error', true, 'bad'
 FROM generate_series(20, 200019) AS n;
 
+INSERT INTO quarantined_objects (
+    id, agent_id, task_id, bucket, object_path, kept_as, reason, sha256, size_bytes
+)
+SELECT md5('aside' || n)::uuid, 'agent' || n % 100, md5('task' || n)::uuid, 'screenshots', 'a',
+    n::text, 'bad', encode(sha256(n::text::bytea), 'hex'), n
+FROM generate_series(1, 200000) AS n;
+
+INSERT INTO repairs (id, began_at, snapshot_id)
+SELECT md5('repair' || n)::uuid, timestamptz '2026-01-01Z' + n * interval '1 minute',
+    gen_random_uuid()
+FROM generate_series(0, 19) AS n;
+
+INSERT INTO repair_actions (
+    repair_id, turn, id, kind, bucket, object_path, agent, reason, details
+)
+SELECT md5('repair' || n % 20)::uuid, 4, md5('action' || n)::uuid, 'quarantine', 'screenshots',
+    'agent' || n % 100 || '/' || n, 'agent' || n % 100, 'bad',
+    jsonb_build_object('sha256', encode(sha256(n::text::bytea), 'hex'))
+FROM generate_series(1, 200000) AS n;
+
 INSERT INTO audit_log (at, who, what, agent_id, task_id)
 SELECT timestamptz '2026-01-01Z' + n * interval '1 minute', 'agentruns_evaluator',
     CASE WHEN n % 1000 = 0 THEN 'key made' ELSE 'logs read' END,
@@ -196,6 +217,7 @@ CASES = {
         agent_id=[None, "agent7"],
         content_type=[None, "image/png", "application/pdf"],
     ),
+    "missing_files_page": [{"task_id": TASK, "rows": 101} | at for at in (START, MIDDLE)],
     "insert_file": [FILE],
     "merge_files": [{}],
     "evaluations_page": combined(
@@ -479,6 +501,41 @@ CHECKING = {
     "quality_history": [{"name": "check 7", "after_id": id_, "rows": 101} for id_ in (None, TASK)],
 }
 CASES |= CHECKING
+#: The id that `FILL` gives to a repair.
+REPAIR = UUID(hashlib.md5(b"repair7", usedforsecurity=False).hexdigest())
+ABOUT_ACTION = {"repair_id": REPAIR, "turn": 4, "id": TASK, "rows": 100, "after": TASK}
+ABOUT_ACTION |= {"bucket": "screenshots", "object_path": "agent7/7", "agent": "agent7"}
+ABOUT_ACTION |= {"task": TASK, "sha256": "a" * 64, "kind": "quarantine", "record": None}
+ABOUT_ACTION |= {"row_id": TASK, "reason": "bad", "details": Jsonb({}), "ids": [TASK] * 100}
+ABOUT_ACTION |= {"outcome": "done", "told": None, "kept_as": "a", "size_bytes": 1}
+MENDING = {"id": TASK, "seen": "a", "changes": Jsonb({}), "agent": "agent7"}
+REPAIRING = {
+    "hold_repair": [{}],
+    "unfinished_repair": [{"lately": "6 hours", "agent": "agent7"}],
+    "open_repair": [{"id": TASK, "snapshot_id": TASK, "agent": None, "is_applied": True}],
+    **{name: [{"id": REPAIR}] for name in ("repair", "note_collected", "note_planned")},
+    "finish_repair": [{"id": REPAIR}],
+    "forget_old_repairs": [{"keep": 20}],
+    **{
+        name: [ABOUT_ACTION]
+        for name in (
+            *("actions_to_do", "drop_actions", "insert_action", "end_action", "files_to_look_at"),
+            *("facts_of_object", "content_in_quarantine", "content_in_sources"),
+            "note_quarantined",
+        )
+    },
+    "actions_page": [ABOUT_ACTION | {"after_turn": 4, "after_id": TASK}],
+    "count_actions": [{"repair_id": REPAIR}],
+    **{
+        name: [MENDING]
+        for name in ("mend_file", "mark_missing", "mend_task", "mend_step", "mend_verdict")
+    },
+    "delete_quarantined": [
+        {"agent_id": "agent7", "task_ids": ids, "rows": 5000} for ids in (None, [TASK])
+    ],
+    "forget_repairs": [{"agent_ids": ["agent7"], "task_ids": [TASK]}],
+}
+CASES |= REPAIRING
 #: Statements that have no plan, or whose plan is that of a function.
 UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "COPY"))} | {
     *("add_agent", "make_agent_key", "complete_agent_key", "expire_agent_key"),
@@ -492,6 +549,7 @@ UNPLANNED = {name for name in NAMES if query(name).startswith(("CREATE TEMP", "C
     # They compare everything with everything: reading whole tables is what they are for.
     *("compare_inventory", "find_moved_objects", "find_strange_orphans", "forget_deleted_objects"),
     *("plan_all_objects", "plan_sample_of_objects", "analyze_deep_objects"),
+    *("collect_files", "collect_objects", "collect_agents"),
 }
 #: What an agent may not do at all.
 OTHERS = {
@@ -502,6 +560,7 @@ OTHERS = {
     *DELETING,
     *RETAINING,
     *CHECKING,
+    *REPAIRING,
 }
 
 
@@ -541,7 +600,7 @@ def prepared(url):
 
 def fill(connection):
     """Fill the tables before they have indexes and references, which is quicker."""
-    for table in (*BIG, "migrations", "inventory_snapshots"):
+    for table in (*BIG, "migrations", "inventory_snapshots", "repairs"):
         connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     indexes = connection.execute(
         "SELECT indexname, indexdef FROM pg_indexes"

@@ -116,7 +116,7 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE f.bucket = 'screenshots') AS screenshots,
         COALESCE(sum(f.size_bytes), 0)::bigint AS file_bytes
     FROM binary_file_metadata AS f
-    WHERE f.task_id = task.id AND task.is_gathered
+    WHERE f.task_id = task.id AND f.missing_since IS NULL AND task.is_gathered
 ) AS files
 ORDER BY task.agent_id, task.id;
 

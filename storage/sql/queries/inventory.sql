@@ -112,7 +112,8 @@ FROM (
                     ELSE 'orphan'
                 END
             WHEN file.stored_at >= moment.started_at THEN NULL
-            WHEN object.object_path IS NULL THEN 'missing'
+            WHEN object.object_path IS NULL THEN
+                CASE WHEN file.missing_since IS NULL THEN 'missing' END
             WHEN file.size_bytes <> object.size_bytes THEN 'size differs'
             WHEN file.etag <> object.etag THEN 'etag differs'
         END AS kind,
