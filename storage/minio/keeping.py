@@ -11,6 +11,8 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.error import S3Error
 
+from agentruns.models import Bucket
+from storage.errors import StorageError, StoreUnavailable
 from storage.marker import guard_of
 from storage.minio.buckets import QUARANTINE, make_bucket
 from storage.minio.clients import client
@@ -27,6 +29,11 @@ _HEAD = 16
 _NOT_THERE = frozenset(
     {"NoSuchKey", "NoSuchBucket", "XMinioInvalidObjectName", "KeyTooLongError", "MethodNotAllowed"}
 )
+_UNREADABLE = "The server lists the object and cannot give it; its disk is damaged."
+
+
+class UnreadableObjectError(StorageError):
+    """An object is there, and its server cannot give it."""
 
 
 class Place(NamedTuple):
@@ -55,9 +62,29 @@ class ObjectKeeper:
         self._settings = settings
         self._address = settings.required("minio_endpoint")
 
-    @retried
     def look(self, place: Place) -> Content | None:
-        """Read an object to its end; None where there is none."""
+        """Read an object to its end; None where there is none.
+
+        Raises:
+            UnreadableObjectError: when the server has it and cannot give it.
+        """
+        try:
+            found = self._looked(place)
+        except StoreUnavailable as error:
+            # Of a server that is away, this raises: then nothing is known of the object.
+            self._ask()
+            raise UnreadableObjectError(_UNREADABLE) from error
+        if found is None and self.put_at(place) is not None:
+            raise UnreadableObjectError(_UNREADABLE)
+        return found
+
+    @retried
+    def _ask(self) -> None:
+        with self._translated():
+            self._client.bucket_exists(Bucket.SCREENSHOTS.value)
+
+    @retried
+    def _looked(self, place: Place) -> Content | None:
         with self._translated():
             try:
                 return self._read(place)
@@ -70,9 +97,13 @@ class ObjectKeeper:
     def put_at(self, place: Place) -> datetime | None:
         """When an object was put, to the millisecond, as only a listing tells it."""
         with self._translated():
-            for found in self._client.list_objects(place.bucket, place.path, recursive=True):
-                return found.last_modified if found.object_name == place.path else None
-        return None
+            try:
+                found = next(self._client.list_objects(*place, recursive=True), None)
+            except S3Error as error:
+                if error.code not in _NOT_THERE:
+                    raise
+                return None
+        return found.last_modified if found and found.object_name == place.path else None
 
     @retried
     def etag(self, place: Place) -> str | None:

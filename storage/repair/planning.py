@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from agentruns.spool import Spool
-from storage.minio.keeping import ObjectKeeper, Place
+from storage.minio.keeping import ObjectKeeper, Place, UnreadableObjectError
 from storage.postgres import PostgresAdapter
+from storage.repair.actions import left, left_object
 from storage.repair.deciding_files import FileDecision
 from storage.repair.deciding_objects import decided
 from storage.repair.models import Action, FileRow, Turn
@@ -59,7 +60,10 @@ class Planning:
         return [action for actions in found for action in actions]
 
     def _file(self, row: FileRow, action: Action) -> list[Action]:
-        return FileDecision(row, _elsewhere(action), self._keeper).actions()
+        try:
+            return FileDecision(row, _elsewhere(action), self._keeper).actions()
+        except UnreadableObjectError as error:
+            return [left(row, str(error))]
 
     def _objects(self, repair_id: UUID, page: Sequence[Action]) -> list[Action]:
         found = in_parallel(partial(self._object, repair_id), page)
@@ -67,7 +71,10 @@ class Planning:
 
     def _object(self, repair_id: UUID, action: Action) -> list[Action]:
         facts = self._store.facts(repair_id, action)
-        return decided(action.place, self._keeper.look(action.place), facts)
+        try:
+            return decided(action.place, self._keeper.look(action.place), facts)
+        except UnreadableObjectError as error:
+            return [left_object(action.place, str(error))]
 
     def _sought(self, repair_id: UUID, page: Sequence[Action]) -> list[Action]:
         found = self._sources.found(repair_id, page)

@@ -99,7 +99,9 @@ class Damage:
             [list(tables)],
         ).fetchall()
         for table, name in found:
-            self.owner.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'.encode())
+            self.owner.execute(
+                f'ALTER TABLE {table} DROP CONSTRAINT IF EXISTS "{name}" CASCADE'.encode()
+            )
         columns = self.owner.execute(
             "SELECT table_name, column_name FROM information_schema.columns"
             " WHERE table_name = ANY(%s) AND is_nullable = 'NO' AND column_name <> 'id'",

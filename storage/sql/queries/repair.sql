@@ -61,6 +61,10 @@ WHERE (:agent::text IS NULL OR file.agent_id = :agent)
     AND (
         difference.file_id IS NOT NULL
         OR file.missing_since IS NOT NULL
+        OR EXISTS (
+            SELECT FROM object_readings AS reading
+            WHERE reading.bucket = file.bucket AND reading.object_path = file.object_path
+        )
         OR file.bucket IS NULL
         OR file.bucket NOT IN ('screenshots', 'binaries')
         OR file.sha256 IS NULL
