@@ -1,7 +1,7 @@
 """Ask whether the data can be trusted: the tables, and the other stores against the tables."""
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.events import emit_event
 
 from quality.checking import refuse_faulty
@@ -12,6 +12,7 @@ from tasks.quality import (
     ask_pipeline,
     close_run,
     compare_documents,
+    draw_trend,
     find_checks,
     only_check,
     only_deep_check,
@@ -38,8 +39,9 @@ def check_quality(  # noqa: PLR0913 - the fields of the form in Prefect's UI
 ) -> QualityReport:
     """Compare the object store and the logs with the tables, and ask every check of the data.
 
-    This run succeeds whenever it found out; what it found is in its artifact "quality", in
-    PostgreSQL, and in the event `agentruns.quality.failed` when the data did not pass.
+    This run succeeds whenever it found out; what it found is in its artifacts "quality" and
+    "quality-trend", in PostgreSQL, and in the event `agentruns.quality.failed` when the data did
+    not pass.
 
     Args:
         checks: A folder with checks of your own on the worker's machine, asked besides ours.
@@ -62,7 +64,7 @@ def check_quality(  # noqa: PLR0913 - the fields of the form in Prefect's UI
     read = _read(scope, limit) if scope else ()
     results = [*ask_checks(known), *ask_pipeline()]
     report = close_run(run_id, snapshot, results, read)
-    _tell(report)
+    _tell(report, draw_trend())
     refuse_faulty(results)
     return report
 
@@ -72,11 +74,16 @@ def _read(scope: Scope, max_mb_per_s: float | None) -> list[Pass]:
         return [read_objects(one, max_mb_per_s) for one in plan_deep_check(scope)]
 
 
-def _tell(report: QualityReport) -> None:
+def _tell(report: QualityReport, trend: str) -> None:
     create_markdown_artifact(
         key="quality",
         description="The data passed." if report.passed else "**The data did not pass.**",
         markdown=as_markdown(report),
+    )
+    create_image_artifact(
+        key="quality-trend",
+        description="Checks that found something, run by run: errors red, warnings orange.",
+        image_url=trend,
     )
     if not report.passed:
         emit_event(

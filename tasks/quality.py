@@ -1,12 +1,13 @@
 """The steps of checking the data: each is one call, and can be repeated."""
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from agentruns.models import new_id
+from agentruns.models import new_id, utcnow
 from quality.check_files import Check, all_checks
 from quality.checking import passed, run_checks
 from quality.pipeline_checks import pipeline_checks
@@ -15,10 +16,12 @@ from storage.inventory import InventoryStore, Listing, Snapshot
 from storage.inventory.documents import DocumentListing
 from storage.mongo.told_tasks import ToldTasks
 from storage.pace import shared_pace
-from storage.quality import CheckResult, QualityStore
+from storage.quality import CheckResult, QualityStore, QualityTrend
 from storage.settings import load_settings
 from storage.stores import shared_stores
-from tasks.quality_report import DeepPass, QualityReport
+from tasks.quality_chart import trend_chart
+from tasks.quality_history import MOST_RUNS
+from tasks.quality_report import QualityReport
 from tasks.retries import store_task
 
 
@@ -96,22 +99,14 @@ def close_run(
     run_id: UUID, snapshot: Snapshot, results: Sequence[CheckResult], read: Sequence[Pass] = ()
 ) -> QualityReport:
     """Keep what was found."""
-    good = passed(results)
-    QualityStore(shared_stores().postgres).close(run_id, snapshot.id, results, passed=good)
-    return QualityReport(
-        run_id=run_id,
-        passed=good,
-        snapshot_id=snapshot.id,
-        objects=snapshot.objects,
-        size_bytes=snapshot.size_bytes,
-        checks=tuple(results),
-        deep=tuple(
-            DeepPass(
-                scope=one.scope,
-                objects=one.objects,
-                size_bytes=one.size_bytes,
-                began_at=one.began_at,
-            )
-            for one in read
-        ),
-    )
+    store = QualityStore(shared_stores().postgres)
+    run = store.close(run_id, snapshot.id, results, passed=passed(results))
+    return QualityReport.of(run, snapshot, results, read)
+
+
+@store_task
+def draw_trend() -> str:
+    """The last runs as a picture, in the form of an address that holds all of it."""
+    runs = QualityTrend(shared_stores().postgres).runs(utcnow(), MOST_RUNS)
+    drawn = b64encode(trend_chart(runs, alone=True).encode()).decode()
+    return f"data:image/svg+xml;base64,{drawn}"

@@ -1,10 +1,13 @@
 """What the checks found, for programs, for Prefect's automations and for people."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from agentruns.models.values import Record, UtcTime
-from storage.quality import CheckResult
+from storage.deep import Pass
+from storage.inventory import Snapshot
+from storage.quality import CheckResult, QualityRun
 from tasks.markdown import plain, table
 
 
@@ -18,6 +21,16 @@ class DeepPass(Record):
     began_at: UtcTime
     """Before this run when an earlier one was cut off."""
 
+    @classmethod
+    def of(cls, one: Pass) -> "DeepPass":
+        """What is told of a pass."""
+        return cls(
+            scope=one.scope,
+            objects=one.objects,
+            size_bytes=one.size_bytes,
+            began_at=one.began_at,
+        )
+
 
 class QualityReport(Record):
     """One run of the checks."""
@@ -25,14 +38,38 @@ class QualityReport(Record):
     run_id: UUID
     passed: bool
     """Whether no check of the severity `error` found anything, and all could be asked."""
-    snapshot_id: UUID
-    objects: int
-    size_bytes: int
+    started_at: UtcTime
+    finished_at: UtcTime
+    snapshot_id: UUID | None
+    objects: int | None
+    """None, like their size, once the inventory was replaced by newer ones."""
+    size_bytes: int | None
     checks: tuple[CheckResult, ...]
     deep: tuple[DeepPass, ...] = ()
     """What was read to its end; what was found in it is among the checks."""
     report: str | None = None
     """Where the page about this run lies."""
+
+    @classmethod
+    def of(
+        cls,
+        run: QualityRun,
+        snapshot: Snapshot | None,
+        checks: Sequence[CheckResult],
+        read: Sequence[Pass] = (),
+    ) -> "QualityReport":
+        """What is told of a run that came to its end."""
+        return cls(
+            run_id=run.id,
+            passed=bool(run.passed),
+            started_at=run.started_at,
+            finished_at=run.finished_at or run.started_at,
+            snapshot_id=run.snapshot_id,
+            objects=snapshot.objects if snapshot else None,
+            size_bytes=snapshot.size_bytes if snapshot else None,
+            checks=tuple(sorted(checks, key=lambda check: check.name)),
+            deep=tuple(map(DeepPass.of, read)),
+        )
 
     @property
     def found(self) -> list[CheckResult]:

@@ -17,6 +17,7 @@ from apps.cli import (
     migrating,
     migration_manifest,
     migration_state,
+    quality_reports,
     rebuilding,
     recording,
     repairing,
@@ -118,6 +119,7 @@ environment.command(environments.set_environment, name="set")
 check = App(name="check", help="Ask whether everything is well.", group=OPERATING)
 check.command(checking.health)
 check.command(checking.quality)
+check.command(quality_reports.report)
 
 app.command(recording.record, group=RECORDING)
 app.command(tasks)

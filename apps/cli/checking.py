@@ -11,6 +11,7 @@ from apps.cli.deep_progress import read_so_far
 from apps.cli.errors import CommandError
 from apps.cli.exit_codes import ExitCode
 from apps.cli.prefect_server import prefect_server
+from apps.cli.quality_reports import left_in_files
 from apps.cli.tables import table, yes_no
 from apps.cli.values import (
     Flag,
@@ -56,6 +57,8 @@ def quality(  # noqa: PLR0913 - options, every one optional
     seed: int = 0,
     subset: Subset = None,
     max_mb_per_s: MbPerSecond = None,
+    report: Path | None = None,
+    prometheus: Path | None = None,
     terminal: GivenTerminal,
 ) -> Answer:
     """Ask whether the data can be trusted: tables, references, and objects against their rows.
@@ -73,6 +76,8 @@ def quality(  # noqa: PLR0913 - options, every one optional
         seed: Another number chooses another sample.
         subset: Read the n-th of t parts, as in 3/30; next/30 is the one not read for longest.
         max_mb_per_s: Read no more megabytes a second.
+        report: A page to write about what was found, for a browser, a phone or a printer.
+        prometheus: Numbers to write, a file that ends in .prom, for the textfile collector.
         terminal: Where to print.
     """
     if sample and subset:
@@ -80,14 +85,19 @@ def quality(  # noqa: PLR0913 - options, every one optional
     told: dict[str, Any] = {"deep": deep, "sample": sample, "seed": seed, "subset": subset}
     folder = str(checks.absolute()) if checks else None
     news = read_so_far() if deep or sample or subset else None
-    with terminal.working("Checking the data", news), prefect_server(terminal):
+    with (
+        left_in_files(report, prometheus),
+        terminal.working("Checking the data", news),
+        prefect_server(terminal),
+    ):
         from flows.check_quality import check_quality
 
-        report = check_quality(
+        found = check_quality(
             checks=folder, grace_minutes=grace_minutes, max_mb_per_s=max_mb_per_s, **told
         )
-    code = ExitCode.GOOD if report.passed else ExitCode.NOT_GOOD
-    return Answer(report.model_dump(mode="json"), quality_as_text(report), code)
+    code = ExitCode.GOOD if found.passed else ExitCode.NOT_GOOD
+    document = found.model_dump(mode="json") | {"report": str(report) if report else None}
+    return Answer(document, quality_as_text(found), code)
 
 
 def quality_as_text(report: "QualityReport") -> RenderableType:

@@ -1,15 +1,14 @@
 """A migration as one page that anybody can read, offline and on a phone."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apps.cli.pages import rendered
 from apps.cli.tables import size_text
 
 if TYPE_CHECKING:
     from storage.migration import Migration
     from tasks.migration_report import MigrationResult
 
-TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = (
     ("imported", "#2e7d32"),
     ("archived", "#90a4ae"),
@@ -20,16 +19,10 @@ COLOURS = (
 
 def as_page(result: "MigrationResult", migration: "Migration") -> str:
     """The page, which loads nothing from anywhere; recorded text is never markup in it."""
-    # Late: no other command needs it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
-    )
-    template = pages.get_template("migration.html.j2")
     size = size_text(result.bytes)
     groups = result.by_format
-    return template.render(
+    return rendered(
+        "migration.html.j2",
         result=result,
         migration=migration,
         size=size,

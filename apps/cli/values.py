@@ -64,6 +64,16 @@ def check_migration_id(_: Any, value: str) -> None:
         ) from None
 
 
+def check_run_id(_: Any, value: str | None) -> None:
+    """Refuse what is not a UUID."""
+    try:
+        UUID(value or str(UUID(int=0)))
+    except ValueError:
+        raise ValueError(
+            "The id of a check is a UUID as 'agentruns check quality --json' prints it."
+        ) from None
+
+
 def check_limit(_: Any, value: int | None) -> None:
     """Refuse a page without items, and one without end."""
     # Late: the bound lives with the stores.
@@ -220,6 +230,7 @@ AgentIdFilter = Annotated[str | None, Parameter(validator=check_agent_id)]
 StatusFilter = Annotated[str | None, Parameter(validator=check_status)]
 TaskId = Annotated[str, Parameter(validator=check_uuid)]
 MigrationId = Annotated[str, Parameter(validator=check_migration_id)]
+QualityRunId = Annotated[str, Parameter(validator=check_run_id)]
 TaskIdFilter = Annotated[str | None, Parameter(validator=check_uuid)]
 TaskIdOption = Annotated[str | None, Parameter(validator=check_uuid)]
 Seconds = Annotated[float, Parameter(validator=check_seconds)]

@@ -50,3 +50,17 @@ class QualityRun:
     snapshot_id: UUID | None
     passed: bool | None
     """None when the run did not come to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """What one run found, in numbers."""
+
+    id: UUID
+    started_at: datetime
+    passed: bool | None
+    errors: int
+    """Checks of this severity that found something, or could not be asked."""
+    warnings: int
+    infos: int
+    bad_rows: int

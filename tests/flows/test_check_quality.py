@@ -1,6 +1,7 @@
 """The check of the data as a flow: what it leaves in Prefect, in PostgreSQL and on the terminal."""
 
 import time
+from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from storage.errors import CheckFaulty, QualityRunning
 from storage.inventory import InventoryStore
 from storage.quality import QualityStore
 from storage.stores import Stores
+from tasks.quality_history import read_history
 
 HEAD = "-- name: mine\n-- table: tasks\n-- severity: error\n-- message: It is mine.\n"
 
@@ -54,6 +56,10 @@ def test_what_is_found_is_told_to_people_programs_and_automations(
         )
         assert "missing object" in str(page.data)
         assert str(lost.id).replace("-", "\\-") in str(page.data)
+        (trend,) = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["quality-trend"]))
+        )
+        assert "1 errors" in b64decode(str(trend.data).partition("base64,")[2]).decode()
         (event,) = events_of(client, report.run_id)
     assert {"name": "missing object", "severity": "error", "bad_rows": 1} in event["found"]
 
@@ -69,6 +75,11 @@ def test_every_run_is_kept_with_what_it_found(stores: Stores, lost: StoredFile) 
         check.name for check in first.checks
     )
     assert [one["bad_rows"] for one in store.history("missing object")] == [1, 1]
+    history = read_history()
+    assert history.report == second
+    assert [run.id for run in history.runs] == [first.run_id, second.run_id]
+    assert history.bad_rows["missing object"] == [1, 1]
+    assert [run.id for run in read_history(first.run_id).runs] == [first.run_id]
 
 
 def test_what_stands_still_is_a_warning(stores: Stores, agent_id: str) -> None:

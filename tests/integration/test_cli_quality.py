@@ -1,11 +1,19 @@
 """`agentruns check quality`, as people and scripts ask it."""
 
 import io
+import json
+import subprocess
+import sys
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
+from prefect.automations import Automation
 
 from agentruns.models import Bucket, StoredFile, object_path
 from apps.stack import Stack
@@ -16,6 +24,7 @@ from tests.integration.test_cli import Run, own_spool, prefect, run
 
 __all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "call_when_quality_fails.py"
 HEAD = "-- name: mine\n-- table: tasks\n-- severity: error\n-- message: It is mine.\n"
 
 
@@ -36,18 +45,50 @@ def lost(stores: Stores, agent_id: str) -> StoredFile:
 
 @pytest.mark.slow
 def test_what_is_found_is_one_document_and_an_exit_code(
-    run: Run, prefect: Stack, lost: StoredFile
+    run: Run,
+    prefect: Stack,
+    lost: StoredFile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = run("check", "quality", "--json")
+    monkeypatch.chdir(tmp_path)
+    files = ("--report", "page.html", "--prometheus", "q.prom")
+    done = run("check", "quality", "--json", *files)
     told = done.json()
     assert (done.code, told["passed"]) == (1, False)
     assert UUID(told["run_id"])
-    assert "report" in told
+    assert told["report"] == "page.html"
+    assert str(lost.id) in Path("page.html").read_text()
+    assert 'check="missing object",severity="error"' in Path("q.prom").read_text()
     (missing,) = (check for check in told["checks"] if check["name"] == "missing object")
     assert {key: missing[key] for key in ("passed", "severity", "bad_rows")} == {
         "passed": False, "severity": "error", "bad_rows": 1
     }  # fmt: skip
     assert missing["sample"][0]["file_id"] == str(lost.id)
+    later = run("check", "report", told["run_id"], "--to", "later.html", "--json")
+    assert later.code == 0
+    assert later.json() == told | {"report": "later.html"}
+    assert str(lost.id) in Path("later.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("report",), "--to FILE"),
+        (("report", "--to", "page.html"), "run 'agentruns check quality'"),
+        (("report", str(UUID(int=9)), "--to", "page.html"), str(UUID(int=9))),
+        (("report", "x", "--to", "page.html"), "is a UUID"),
+        (("quality", "--report", "nowhere/page.html"), "there is no folder"),
+    ],
+)
+def test_what_cannot_be_written_is_one_sentence(
+    run: Run, stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words, why
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("check", *words)
+    assert done.code == 2
+    assert why in done.err
+    assert not (tmp_path / "page.html").exists()
 
 
 @pytest.mark.slow
@@ -55,8 +96,10 @@ def test_a_check_that_cannot_be_asked_is_wrong_input_and_no_bad_data(
     run: Run, prefect: Stack, stores: Stores, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.sql").write_text(HEAD + "SELECT nothing FROM tasks")
-    done = run("check", "quality", "--checks", str(tmp_path))
+    page = tmp_path / "page.html"
+    done = run("check", "quality", "--checks", str(tmp_path), "--report", str(page))
     assert done.code == 2
+    assert "could not be asked" in page.read_text()
     assert "'mine'" in done.err
     assert done.err.count("\n") == 1
     (kept,) = QualityStore(stores.postgres).page().items
@@ -94,3 +137,35 @@ def test_what_cannot_be_read_is_wrong_usage(run: Run, options: list[str], told: 
     done = run("check", "quality", *options)
     assert done.code == 2
     assert told in done.err
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Keeps what it is called with."""
+
+    calls: ClassVar[Queue[bytes]] = Queue()
+
+    def do_POST(self) -> None:
+        self.calls.put(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.slow
+def test_an_automation_calls_somebody_when_the_data_does_not_pass(
+    run: Run, prefect: Stack, lost: StoredFile
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/hook"
+        for _ in range(2):  # again, and it still calls once
+            subprocess.run([sys.executable, EXAMPLE, address], check=True)
+        told = run("check", "quality", "--json").json()
+        called = json.loads(Hook.calls.get(timeout=120))
+        Automation.read(name="the data did not pass").delete()
+        server.shutdown()
+    assert called["run"] == told["run_id"]
+    assert {"name": "missing object", "severity": "error", "bad_rows": 1} in called["found"]
+    assert Hook.calls.empty()

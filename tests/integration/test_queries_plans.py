@@ -119,8 +119,9 @@ INSERT INTO object_readings (bucket, object_path, sha256, etag)
 SELECT 'screenshots', 'agent' || n % 100 || '/' || n, repeat('b', 64), 'a'
 FROM generate_series(1, 200000) AS n;
 
-INSERT INTO quality_runs (id, started_at)
-SELECT md5('run' || n)::uuid, timestamptz '2026-01-01Z' + n * interval '1 minute'
+INSERT INTO quality_runs (id, started_at, finished_at)
+SELECT md5('run' || n)::uuid, timestamptz '2026-01-01Z' + n * interval '1 minute',
+    timestamptz '2026-01-01Z' + n * interval '1 minute'
 FROM generate_series(1, 200000) AS n;
 
 INSERT INTO quality_results (run_id, name, subject, severity, passed, message)
@@ -499,6 +500,9 @@ CHECKING = {
     ],
     "quality_results_of_run": [{"run_id": TASK}],
     "quality_history": [{"name": "check 7", "after_id": id_, "rows": 101} for id_ in (None, TASK)],
+    "ended_quality_run": [{"id": id_} for id_ in (None, TASK)],
+    "quality_trend": [{"until": "2026-01-20T00:00:00Z", "rows": 30}],
+    "quality_checks_trend": [{"runs": [TASK], "names": ["check 7"]}],
 }
 CASES |= CHECKING
 #: The id that `FILL` gives to a repair.

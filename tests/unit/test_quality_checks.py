@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
+from agentruns.models import utcnow
 from apps.cli.checking import quality_as_text
 from quality.check_files import all_checks, checks_in, read_check
 from storage.errors import CheckFaulty
@@ -88,6 +89,8 @@ def test_people_read_what_was_found_with_an_example(capsys: pytest.CaptureFixtur
     report = QualityReport(
         run_id=UUID(int=1),
         passed=False,
+        started_at=utcnow(),
+        finished_at=utcnow(),
         snapshot_id=UUID(int=2),
         objects=9,
         size_bytes=9,
