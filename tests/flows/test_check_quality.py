@@ -59,7 +59,7 @@ def test_what_is_found_is_told_to_people_programs_and_automations(
         (trend,) = client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["quality-trend"]))
         )
-        assert "1 errors" in b64decode(str(trend.data).partition("base64,")[2]).decode()
+        assert "did not pass" in b64decode(str(trend.data).partition("base64,")[2]).decode()
         (event,) = events_of(client, report.run_id)
     assert {"name": "missing object", "severity": "error", "bad_rows": 1} in event["found"]
 
