@@ -13,7 +13,6 @@ from typing import ClassVar
 from uuid import UUID
 
 import pytest
-from prefect.automations import Automation
 
 from agentruns.models import Bucket, StoredFile, object_path
 from apps.stack import Stack
@@ -25,6 +24,10 @@ from tests.integration.test_cli import Run, own_spool, prefect, run
 __all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "call_when_quality_fails.py"
+FORGET = (
+    "from prefect.automations import Automation;"
+    "Automation.read(name='the data did not pass').delete()"
+)
 HEAD = "-- name: mine\n-- table: tasks\n-- severity: error\n-- message: It is mine.\n"
 
 
@@ -164,7 +167,7 @@ def test_an_automation_calls_somebody_when_the_data_does_not_pass(
             subprocess.run([sys.executable, EXAMPLE, address], check=True)
         told = run("check", "quality", "--json").json()
         called = json.loads(Hook.calls.get(timeout=120))
-        Automation.read(name="the data did not pass").delete()
+        subprocess.run([sys.executable, "-c", FORGET], check=True)
         server.shutdown()
     assert called["run"] == told["run_id"]
     assert {"name": "missing object", "severity": "error", "bad_rows": 1} in called["found"]
