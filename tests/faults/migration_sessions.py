@@ -28,7 +28,7 @@ _CLOCKS = {
     "migrations": {"created_at"},
     "*": {
         "updated_at", "evidence_at", "stored_at", "inventoried_at", "copied_at", "verified_at",
-        "deeply_verified_at", "cutover_at",
+        "deeply_verified_at", "cutover_at", "claimed_at",
     },
 }  # fmt: skip
 

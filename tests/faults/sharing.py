@@ -11,11 +11,16 @@ from storage.migration.places import place_of
 from storage.migration.steps import Steps
 from storage.stores import shared_stores
 from tasks import migration, migration_claims
-from tests.faults.migrating import tell
 
 # So that what a test waits for takes seconds, and many pages are claimed of few runs.
 claims.BEAT_SECONDS, claims.SILENT_SECONDS = 0.3, 2.0
 migration_claims.MOST_ITEMS = migration.MOST_ITEMS = 1
+
+
+def tell(word):
+    """Say how far it is."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 @contextmanager
