@@ -1,6 +1,7 @@
 """Names of objects that are deleted, in what checks found: they go with the objects."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from storage.deletion.models import Deletion
@@ -31,6 +32,11 @@ class Names:
             [one.task_id for one in deletions if one.task_id],
             [one.agent_id for one in deletions if one.task_id is None],
         )
+        for one in deletions:
+            if one.task_id is None:
+                self._forget_missing({"agent_id": one.agent_id, "task_ids": None})
+        task_ids = [one.task_id for one in deletions if one.task_id]
+        self._forget_missing({"agent_id": None, "task_ids": task_ids})
         self._forget_samples(
             [str(one.task_id) if one.task_id else f'"{one.agent_id}"' for one in deletions]
             + [f'"{one.agent_id}/' for one in deletions if one.task_id is None]
@@ -42,6 +48,12 @@ class Names:
             given = {"task_ids": task_ids, "agent_ids": agent_ids}
             for name in ("forget_told", "forget_repairs"):
                 connection.execute(query(name), given)
+
+    @retried
+    def _forget_missing(self, about: dict[str, Any]) -> None:
+        """What has a row and no object is in no listing of what is removed."""
+        with self._postgres.connection(_SECONDS) as connection:
+            connection.execute(query("forget_missing"), about)
 
     @retried
     def _forget_samples(self, words: list[str]) -> None:

@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 #: Kills of a task's and of an agent's deletion each, one at every step and the rest at random.
 TRIALS = int(os.environ.get("AGENTRUNS_TRIALS", "4"))
 WORDS = ("open", *STEPS)
+DELETING = "tests.faults.deleting"
 #: So many pictures that a kill meets their removal in the middle.
 PICTURES = 60
 
@@ -33,12 +34,12 @@ def deleting(settings: Settings) -> Iterator[Deleting]:
         yield deleting
 
 
-def killed(trial: int, what: str, name: str) -> None:
-    """Kill a deletion at a step: each in turn, then at random, and at any moment of it."""
+def killed_at(trial: int, words: Sequence[str], module: str, *arguments: str) -> None:
+    """Kill a process at a step: each in turn, then at random, and at any moment of it."""
     chance = random.Random(trial)
-    step = WORDS[trial] if trial < len(WORDS) and len(WORDS) <= TRIALS else chance.choice(WORDS)
+    step = words[trial] if trial < len(words) and len(words) <= TRIALS else chance.choice(words)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.deleting", what, name],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -83,7 +84,7 @@ def test_a_tasks_deletion_that_was_killed_ends_as_an_undisturbed_one(
     before = kept(settings, agent_id), kept(settings, other.agent_id)
     for trial in range(TRIALS):
         task = filled(stores, agent_id)
-        killed(trial, "task", str(task.id))
+        killed_at(trial, WORDS, DELETING, "task", str(task.id))
         ended(deleting)
         done = deleting.delete_task(task.id)  # killed before its tombstone, it is begun here
         assert (done.verified, done.deleted) == (True, undisturbed.deleted)
@@ -111,7 +112,7 @@ def test_an_agents_deletion_that_was_killed_ends_as_an_undisturbed_one(
         before = kept(settings, other)
         for trial in range(TRIALS):
             name = let_in(f"{agent_id}-{trial}")
-            killed(trial, "agent", name)
+            killed_at(trial, WORDS, DELETING, "agent", name)
             ended(deleting)
             if deleting.tombstones.of_agent(name) is None:
                 deleting.delete_agent(name)

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
@@ -11,14 +13,25 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from minio.versioningconfig import ENABLED, VersioningConfig
+from psycopg.types.json import Jsonb
 
-from agentruns.models import AgentTask, Bucket, LogEntry, Upload, imported_id, utcnow
+from agentruns.models import (
+    AgentTask,
+    Bucket,
+    Evaluation,
+    LogEntry,
+    Upload,
+    imported_id,
+    new_id,
+    utcnow,
+)
 from agentruns.spool import Spool
 from storage.access import AuditLog, Provisioning
 from storage.access.credentials import credentials_file, environment_of, write_credentials
-from storage.deletion import Deleting, Finishing
+from storage.deletion import STEPS, Deleting, Finishing
 from storage.delivery import Delivery
 from storage.errors import AgentDeleted, MigrationRunning, RecordNotFound, RecordRejected
+from storage.inventory import InventoryStore, Listing
 from storage.migration import MigrationStore
 from storage.migration.copying import Copied, Copying
 from storage.migration.models import START, Migration
@@ -222,6 +235,46 @@ def test_the_audit_log_tells_who_deleted_what_and_how_much(
     assert "secret" not in str([entry.details for entry in page])
 
 
+def test_what_checks_found_of_a_deleted_task_is_forgotten_and_nothing_else(
+    settings: Settings, stores: Stores, deleting: Deleting, agent_id: str
+) -> None:
+    gone, sibling = recorded(stores, agent_id), recorded(stores, agent_id, "stays")
+    other = recorded(stores, f"{agent_id}x")
+    lost = picture(gone, PNG + b"lost").file
+    stores.postgres.register_binary_file(lost)
+    run_id = new_id()
+    sample = [{"id": str(uuid4()), "task_id": str(task.id)} for task in (gone, sibling, other)]
+    sample += [{"agent_id": agent_id}, {"agent_id": other.agent_id}]
+    Listing(InventoryStore(stores.postgres), stores.minio).take(timedelta())
+    with stores.postgres.connection() as connection:
+        connection.execute("INSERT INTO quality_runs (id) VALUES (%s)", [run_id])
+        connection.execute(
+            "INSERT INTO quality_results (run_id, name, subject, severity, passed, message, sample)"
+            " VALUES (%s, 'x', 'tasks', 'error', false, 'x', %s)",
+            [run_id, Jsonb(sample)],
+        )
+
+    def named(word: object) -> list[int]:
+        tables = ("object_inventory", "object_differences", "quality_results")
+        with stores.postgres.connection() as connection:
+            return [
+                connection.execute(
+                    f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE %s".encode(),
+                    [f"%{word}%"],
+                ).fetchall()[0][0]
+                for table in tables
+            ]
+
+    assert named(gone.id) == [4, 1, 1]
+    assert deleting.delete_task(gone.id).verified
+    assert named(gone.id) == [0, 0, 0]
+    assert named(sibling.id) == [4, 0, 1]
+    assert deleting.delete_agent(agent_id).verified
+    assert named(f"{agent_id}/") == [0, 0, 0]
+    assert named(f'"{agent_id}"') == [0, 0, 0]
+    assert named(other.id) == [4, 0, 1]
+
+
 # Folders that a task came from
 
 
@@ -395,6 +448,31 @@ def test_its_name_is_free_only_for_who_says_so_and_old_records_stay_refused(
 
     assert kept(settings, agent_id, old.id) == NOTHING
     assert kept(settings, agent_id, new.id) == before
+
+
+def test_a_verdict_that_comes_while_its_agent_is_deleted_is_refused_or_goes_as_well(
+    settings: Settings, stores: Stores, deleting: Deleting, agent_id: str
+) -> None:
+    task = recorded(stores, agent_id)
+    deletion = deleting.begin_agent(agent_id)
+    verdict = {"task_id": task.id, "agent_id": agent_id, "scorer_version": "1", "score": 0.5}
+    for step in STEPS:
+        deleting.steps.take(step, [deletion.id])
+        late = Evaluation(scorer=f"after {step}", **verdict)
+        refused = stores.writer.write([late]).rejected
+        assert (step == "count") == (not refused)
+    assert deleting.finish(deletion.id).verified
+    assert kept(settings, agent_id) == NOTHING
+
+
+def test_two_who_delete_an_agent_in_one_moment_open_one_deletion(
+    stores: Stores, deleting: Deleting, agent_id: str
+) -> None:
+    recorded(stores, agent_id)
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(deleting.begin_agent, [agent_id] * 4))
+    assert len({deletion.id for deletion in opened}) == 1
+    assert deleting.delete_agent(agent_id).verified
 
 
 def test_its_name_is_not_given_away_while_late_records_are_removed(

@@ -405,7 +405,7 @@ DELETING = {
     },
     **{
         name: [ABOUT | {"task_ids": task_ids} for task_ids in (None, [TASK] * 100)]
-        for name in ("delete_progress", "delete_evaluations", "delete_files")
+        for name in ("delete_progress", "delete_evaluations", "delete_files", "forget_missing")
     },
     "some_hold": [ABOUT | {"task_id": task_id} for task_id in (None, TASK)],
     "lock_agents_tasks": [ABOUT | {"after_at": at} for at in ("-infinity", MIDDLE["after_at"])],

@@ -359,6 +359,16 @@ WHERE bucket = :bucket AND object_path = ANY(:paths::text []);
 DELETE FROM document_differences
 WHERE task = ANY(:task_ids::uuid []) OR agent = ANY(:agent_ids::text []);
 
+-- name: forget_missing!
+-- The same for what has a row of these tasks, or of an agent, and maybe no object.
+DELETE FROM object_differences AS difference
+USING binary_file_metadata AS file
+WHERE difference.bucket = file.bucket AND difference.object_path = file.object_path
+    AND CASE
+        WHEN :task_ids::uuid [] IS NULL THEN file.agent_id = :agent_id
+        ELSE file.task_id = ANY(:task_ids)
+    END;
+
 -- name: forget_samples!
 -- Bad rows that checks showed, where these words stand in them.
 UPDATE quality_results AS result
