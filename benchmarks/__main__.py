@@ -22,6 +22,7 @@ NAMES = (
     "migration",
     "quality",
     "deep_check",
+    "deletion",
 )
 
 
