@@ -254,8 +254,22 @@ def test_what_checks_found_of_a_deleted_task_is_forgotten_and_nothing_else(
             [run_id, Jsonb(sample)],
         )
 
+        connection.execute(
+            "INSERT INTO object_readings (bucket, object_path, etag)"
+            " SELECT DISTINCT bucket, object_path, 'x' FROM object_inventory"
+        )
+        connection.execute("INSERT INTO deep_passes (id, scope) VALUES (%s, 'x')", [run_id])
+        connection.execute(
+            "INSERT INTO deep_objects (pass_id, bucket, object_path, size_bytes, etag)"
+            " SELECT DISTINCT %s::uuid, bucket, object_path, 1, 'x' FROM object_inventory",
+            [run_id],
+        )
+
     def named(word: object) -> list[int]:
-        tables = ("object_inventory", "object_differences", "quality_results")
+        tables = (
+            *("object_inventory", "object_differences", "quality_results"),
+            *("object_readings", "deep_objects"),
+        )
         with stores.postgres.connection() as connection:
             return [
                 connection.execute(
@@ -265,14 +279,14 @@ def test_what_checks_found_of_a_deleted_task_is_forgotten_and_nothing_else(
                 for table in tables
             ]
 
-    assert named(gone.id) == [4, 1, 1]
+    assert named(gone.id) == [4, 1, 1, 4, 4]
     assert deleting.delete_task(gone.id).verified
-    assert named(gone.id) == [0, 0, 0]
-    assert named(sibling.id) == [4, 0, 1]
+    assert named(gone.id) == [0, 0, 0, 0, 0]
+    assert named(sibling.id) == [4, 0, 1, 4, 4]
     assert deleting.delete_agent(agent_id).verified
-    assert named(f"{agent_id}/") == [0, 0, 0]
-    assert named(f'"{agent_id}"') == [0, 0, 0]
-    assert named(other.id) == [4, 0, 1]
+    assert named(f"{agent_id}/") == [0, 0, 0, 0, 0]
+    assert named(f'"{agent_id}"') == [0, 0, 0, 0, 0]
+    assert named(other.id) == [4, 0, 1, 4, 4]
 
 
 # Folders that a task came from

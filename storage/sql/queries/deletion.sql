@@ -361,13 +361,21 @@ WHERE task = ANY(:task_ids::uuid []) OR agent = ANY(:agent_ids::text []);
 
 -- name: forget_missing!
 -- The same for what has a row of these tasks, or of an agent, and maybe no object.
-DELETE FROM object_differences AS difference
-USING binary_file_metadata AS file
-WHERE difference.bucket = file.bucket AND difference.object_path = file.object_path
-    AND CASE
+DELETE FROM object_differences
+WHERE ctid = ANY(ARRAY(
+    SELECT its.ctid
+    FROM binary_file_metadata AS file
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM object_differences
+        WHERE bucket = file.bucket AND object_path = file.object_path
+        -- A few inventories with a few kinds each; so each is looked up by its index.
+        LIMIT 100
+    ) AS its
+    WHERE CASE
         WHEN :task_ids::uuid [] IS NULL THEN file.agent_id = :agent_id
         ELSE file.task_id = ANY(:task_ids)
-    END;
+    END
+));
 
 -- name: forget_samples!
 -- Bad rows that checks showed, where these words stand in them.
