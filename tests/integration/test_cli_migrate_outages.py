@@ -1,5 +1,7 @@
 """`agentruns migrate run` while a store or the Prefect server goes away."""
 
+import signal
+import subprocess
 from pathlib import Path
 from threading import Timer
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ from storage.settings import Settings
 from tests.faults.conftest import behind_proxies
 from tests.faults.proxy import Proxy
 from tests.integration.bad_runs import run as leave_run
-from tests.integration.test_cli import Run, own_spool, prefect, run
+from tests.integration.test_cli import SCRIPT, Run, own_spool, prefect, run
 
 __all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 
@@ -68,6 +70,26 @@ def test_a_prefect_server_that_is_away_for_a_while_is_waited_for(
         done = run(*told)
         assert proxied.minio.cuts == 1
     assert (done.code, done.json()["items"]["verified"]) == (0, 2), done.err
+
+
+def test_a_run_that_is_killed_while_it_copies_is_gone_on_with_at_once(
+    run: Run,
+    prefect: Stack,
+    settings: Settings,
+    agent_id: str,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = ["migrate", "run", str(source), "--agent", agent_id, "--json"]
+    with behind_proxies(settings) as proxied:
+        for name, value in proxied.environment.items():
+            monkeypatch.setenv(name, value)
+        process = subprocess.Popen([SCRIPT, *told], stdout=subprocess.DEVNULL)
+        proxied.minio.cut_request(b"PUT /screenshots/", process.kill)
+        assert process.wait(60) == -signal.SIGKILL
+        done = run(*told)
+    assert (done.code, done.json()["items"]["verified"]) == (0, 2), done.err
+    assert done.json()["steps"][1]["items"] == 2  # each counted once
 
 
 def away_for_a_while(server: Proxy) -> None:
