@@ -11,8 +11,8 @@ from storage.deep.store import DeepStore
 from storage.errors import RecordNotFound, StoreUnavailable
 from storage.minio import MinIOAdapter
 
-#: More threads of one Python process only wait for each other.
-_THREADS = 4
+#: Some wait for the server while another one hashes; more of one process only wait for each other.
+_THREADS = 6
 #: As many objects are handed out before the first of them is read: a large one holds up nobody.
 _AHEAD = 64
 #: As many are kept at once, or what was read for so long; a kill reads no more of them again.
