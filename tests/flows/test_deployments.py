@@ -89,7 +89,7 @@ def test_deploying_twice_leaves_each_deployment_with_one_schedule(
         crons[name] = [schedule.schedule.cron for schedule in deployment.schedules]
     often = ["*/5 * * * *"]
     crons_of = [["*/15 * * * *"], often, ["41 * * * *"], ["11 2 * * *"], often, often, often]
-    crons_of += [["17 3 * * *"], ["47 2 * * *"], [], [], [], [], []]
+    crons_of += [["17 3 * * *"], ["47 2 * * *"], *[[]] * 6]
     assert list(crons.values()) == crons_of
 
 
