@@ -17,6 +17,7 @@ from tasks.repair import (
     open_repair,
     plan_repair,
     read_plan,
+    refuse_much,
 )
 from tasks.repair_report import RepairReport, as_markdown, left_of
 
@@ -28,6 +29,7 @@ def repair_records(
     agent_id: str | None = None,
     spool: str | None = None,
     grace_minutes: float = 60,
+    many: bool = False,
 ) -> RepairReport:
     """Plan what to mend, register, put back and take aside; with `apply`, do it.
 
@@ -39,11 +41,14 @@ def repair_records(
         agent_id: Only what is this agent's.
         spool: A spool on the worker's machine in which lost files may still lie.
         grace_minutes: An object that is younger than this may still get its row.
+        many: Also where it takes a large part of all objects aside.
     """
     agent_id = None if agent_id is None else checked_agent_id(agent_id)
     with only_repair():
         repair_id = _planned(agent_id, spool, grace_minutes, apply=apply)
         if apply:
+            if not many:
+                refuse_much(repair_id)
             for turn in TO_APPLY:
                 apply_turn(repair_id, turn, spool)
             finish_repair(repair_id)

@@ -16,6 +16,7 @@ StorageError
 ├── TaskHeld           a task is held, and nothing deletes it until it is released
 ├── QualityRunning     another check is at work
 ├── RepairRunning      another repair is at work
+├── TooMuchAside       a repair would take so much aside that these may be the wrong stores
 └── CheckFaulty        a check of the data could not be asked, and says nothing about the data
 """
 
@@ -82,6 +83,10 @@ class QualityRunning(StorageError):
 
 class RepairRunning(StorageError):
     """Another repair is at work, and does what is to be done."""
+
+
+class TooMuchAside(StorageError):
+    """A repair would take so much aside that its stores may not belong together."""
 
 
 class CheckFaulty(StorageError):

@@ -38,6 +38,12 @@ def plan_repair(repair_id: UUID, spool: str | None) -> None:
 
 
 @store_task
+def refuse_much(repair_id: UUID) -> None:
+    """Stop where a large part of the objects would be taken aside."""
+    Repairing(shared_stores()).refuse_much(repair_id)
+
+
+@store_task
 def apply_turn(repair_id: UUID, turn: Turn, spool: str | None) -> None:
     """Do one kind of what is planned."""
     Repairing(shared_stores(), Path(spool) if spool else None).do(repair_id, turn)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tasks.repair_report import RepairReport
 
 
-def repair(
+def repair(  # noqa: PLR0913 - one argument an option
     *,
     apply: Flag = False,
     agent: AgentId | None = None,
     spool: Path | None = None,
     grace_minutes: Minutes = 60,
+    many: Flag = False,
     terminal: GivenTerminal,
 ) -> Answer:
     """Plan what to mend of what the checks find: rows, objects, and files that can be put back.
@@ -36,6 +37,7 @@ def repair(
         agent: Only what is this agent's.
         spool: Where lost files may still lie; the spool of this machine by default.
         grace_minutes: An object that is younger than this may still get its row.
+        many: Also where more than a tenth of all objects is taken aside.
         terminal: Where to print.
     """
     folder = str(spool.absolute()) if spool else None
@@ -43,7 +45,7 @@ def repair(
         from flows.repair_records import repair_records
 
         report = repair_records(
-            apply=apply, agent_id=agent, spool=folder, grace_minutes=grace_minutes
+            apply=apply, agent_id=agent, spool=folder, grace_minutes=grace_minutes, many=many
         )
     code = ExitCode.GOOD if report.passed else ExitCode.NOT_GOOD
     return Answer(report.model_dump(mode="json"), as_text(report), code)
@@ -70,8 +72,18 @@ def _actions(report: "RepairReport") -> RenderableType:
 
 
 def _left(report: "RepairReport") -> RenderableType:
-    rows = [(one.check, one.severity, str(one.rows), one.advice) for one in report.left]
-    return table("Check", "Severity", "Rows", "For a person", rows=rows)
+    # Before a repair, these are findings, most of which it mends.
+    last = "For a person" if report.applied else "What it means"
+    rows = [
+        (
+            one.check,
+            one.severity,
+            "-" if one.rows is None else str(one.rows),
+            one.advice if report.applied else one.message,
+        )
+        for one in report.left
+    ]
+    return table("Check", "Severity", "Rows", last, rows=rows)
 
 
 def _verdict(report: "RepairReport") -> str:

@@ -6,12 +6,17 @@ from uuid import UUID
 
 from agentruns.spool import Spool
 from storage.access.installation import Installation
+from storage.errors import TooMuchAside
+from storage.inventory import InventoryStore
 from storage.minio.keeping import ObjectKeeper
 from storage.repair.applying import Applying
 from storage.repair.models import Repair, Turn
 from storage.repair.planning import Planning
 from storage.repair.store import RepairStore
 from storage.stores import Stores
+
+#: So many objects may be taken aside, or this share of all, before somebody has to say so.
+FEW, SHARE = 100, 0.1
 
 
 class Repairing:
@@ -30,6 +35,23 @@ class Repairing:
     def plan(self, repair_id: UUID) -> None:
         """Decide about everything; nothing is changed by it."""
         Planning(self.store, self._stores.postgres, self._keeper, self._spool).plan(repair_id)
+
+    def refuse_much(self, repair_id: UUID) -> None:
+        """Let nobody take a large part of the objects aside, as beside a database of others.
+
+        Raises:
+            TooMuchAside: when a plan does; the message says what to do.
+        """
+        planned = self.store.counts(repair_id).get("quarantine", {}).get("planned", 0)
+        if planned <= FEW:
+            return
+        snapshot_id = self.store.get(repair_id).snapshot_id
+        objects = InventoryStore(self._stores.postgres).get(snapshot_id).objects
+        if planned > objects * SHARE:
+            raise TooMuchAside(
+                f"The plan takes {planned} of {objects} objects aside: see whether this database "
+                "belongs to this object store. If it is right all the same, say --many."
+            )
 
     def apply(self, repair_id: UUID) -> None:
         """Do all that is planned and not done."""

@@ -13,7 +13,7 @@ from agentruns import Recorder
 from agentruns.models import AgentTask, StoredFile, object_path
 from storage.access import AuditLog
 from storage.deletion import Deleting
-from storage.errors import RepairRunning
+from storage.errors import RepairRunning, TooMuchAside
 from storage.inventory import InventoryStore, Listing
 from storage.migration import MigrationStore
 from storage.migration import models as migration
@@ -270,6 +270,18 @@ def test_a_lost_file_is_on_no_page_and_counts_for_no_verdict_but_is_told_of(
         ).fetchall()  # fmt: skip
     # It is judged anew, on what is there.
     assert (shown, news) == ([(there.id,)], [(True,)])
+
+
+def test_a_large_part_of_all_objects_is_not_taken_aside_without_a_word(
+    stores: Stores, repairs: Repaired, agent_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(stores, f"{agent_id}/deep/er/x.png", b"x")
+    repairing, repair = repairs.plan()
+    repairing.refuse_much(repair.id)
+    monkeypatch.setattr("storage.repair.repairing.FEW", 0)
+    monkeypatch.setattr("storage.repair.repairing.SHARE", 0)
+    with pytest.raises(TooMuchAside, match="takes 1 of"):
+        repairing.refuse_much(repair.id)
 
 
 def test_only_one_repairs_at_a_time(stores: Stores) -> None:
