@@ -1,8 +1,10 @@
 """A run of the checks as one page that anybody can read, offline, on a phone and on paper."""
 
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from apps.cli.pages import rendered
 from apps.cli.tables import size_text
@@ -74,7 +76,13 @@ def next_step(check: "CheckResult") -> tuple[str, str]:
     if check.subject == "current_objects":
         return "See what can be mended; nothing is changed by asking.", "agentruns repair"
     row = check.sample[0] if check.sample else {}
-    task = row.get("task_id") or (row.get("id") if check.subject == "tasks" else None)
-    if task:
+    if task := _task_id(row.get("task_id") or (row.get("id") if check.subject == "tasks" else "")):
         return "Look at the task, and at the agent that wrote it.", f"agentruns tasks show {task}"
     return "Look at the rows, and at the agent that wrote them.", "agentruns tasks list"
+
+
+def _task_id(told: object) -> UUID | None:
+    """An id only: agents write anything, and people copy the command into their shell."""
+    with suppress(ValueError):
+        return UUID(str(told))
+    return None

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.cli.quality_numbers import write_numbers
-from apps.cli.quality_page import as_page
+from apps.cli.quality_page import as_page, next_step
 from storage.quality import CheckResult, RunCounts, Severity
 from tasks.quality_chart import small_chart, trend_chart
 from tasks.quality_history import QualityHistory
@@ -18,6 +18,7 @@ from tests.browser import Browser, browser
 
 BEGAN = datetime(2026, 1, 1, 10, tzinfo=UTC)
 ATTACK = "</td><script>document.title='run'</script><img src=//evil.example/x onerror=alert(1)>"
+TASK = UUID(int=3)
 LONG = "browser-1/" + "0" * 200 + ".png"
 
 
@@ -30,7 +31,7 @@ def result(name: str, severity: Severity, bad_rows: int | None = 0, **told: obje
 
 
 CHECKS = (
-    result("late warning", Severity.WARNING, 1234, sample=[{"id": "1"}]),
+    result("late warning", Severity.WARNING, 1234, sample=[{"id": str(TASK)}]),
     result(ATTACK, Severity.ERROR, 1, message=ATTACK, sample=[{ATTACK: ATTACK, "path": LONG}]),
     result("missing object", Severity.ERROR, 2, subject="current_objects", sample=[{"x": None}]),
     result("tasks has rows", Severity.ERROR, None),
@@ -77,7 +78,7 @@ def test_the_page_tells_everything_and_the_worst_first(history):
         str(UUID(int=1)),
     ):
         assert told in page
-    for told in ("agentruns repair", "agentruns tasks show 1", "could not be asked", "fine"):
+    for told in ("agentruns repair", f"agentruns tasks show {TASK}", "could not be asked", "fine"):
         assert told in page
     assert page.index("missing object") < page.index("late warning") < page.index("syntax error")
 
@@ -86,6 +87,12 @@ def test_no_recorded_text_is_markup(history):
     page = as_page(history, BEGAN)
     assert "<script" not in page
     assert "<img" not in page
+
+
+@pytest.mark.parametrize("told", ["x; rm -rf ~", "$(id)", 7])
+def test_no_recorded_text_is_part_of_a_command_to_copy(told):
+    check = result("unknown task in MongoDB", Severity.ERROR, 1, sample=[{"task_id": told}])
+    assert next_step(check)[1] == "agentruns tasks list"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
