@@ -11,6 +11,7 @@ from agentruns.spool import Spool
 from storage.errors import StorageError, StoreUnavailable
 from storage.minio import MinIOAdapter
 from storage.minio.buckets import QUARANTINE
+from storage.minio.content import UNKNOWN
 from storage.minio.keeping import ObjectKeeper, Place
 from storage.postgres import PostgresAdapter
 from storage.repair.actions import FILES
@@ -186,7 +187,7 @@ def _file(row: FileRow, sha256: str, size: int) -> StoredFile:
         task_id=row.task_id,
         bucket=Bucket(str(row.bucket)),
         object_path=row.object_path,
-        content_type=str(row.content_type),
+        content_type=row.content_type or UNKNOWN,
         size_bytes=size,
         sha256=sha256,
     )

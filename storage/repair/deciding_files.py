@@ -90,7 +90,9 @@ class FileDecision:
         if found.sha256 != told.sha256:
             if found.sha256 == row.sha256:
                 return [left(row, _WHICH_CONTENT)]
-            return self._taken_aside(Place(str(row.bucket), told.path), found, WRONG_BYTES, told)
+            place = Place(str(row.bucket), told.path)
+            aside = quarantined(place, found, WRONG_BYTES, told.agent, told.task)
+            return [aside, *self._sought(told)]
         self._take_over(told, found)
         return self._mended(told, found)
 
@@ -107,10 +109,9 @@ class FileDecision:
             self._change("bucket", place.bucket, "Its object lies in the other bucket.")
             self._take_over(told, found)
             return self._mended(told, found)
-        return self._taken_aside(place, found, "It lies where its row does not say.", told)
-
-    def _taken_aside(self, place: Place, found: Content, why: str, told: Named) -> list[Action]:
-        aside = quarantined(place, found, why, told.agent, told.task)
+        why = "It lies where its row does not say."
+        # Another row may say so by then.
+        aside = quarantined(place, found, why, told.agent, told.task, orphan=True)
         return [aside, *self._sought(told)]
 
     def _sought(self, told: Named) -> list[Action]:

@@ -55,7 +55,7 @@ class Sources:
             StorageError: when they are not there any more.
         """
         if source["kind"] == "spool":
-            yield Path(source["path"])
+            yield _still_there(Path(source["path"]))
             return
         found = [file for file in self._files(source["about"]) if file.source == source["place"]]
         with TemporaryDirectory() as folder:
@@ -101,6 +101,13 @@ class Sources:
         with self._postgres.connection() as connection:
             rows = connection.execute(query("content_in_sources"), about).fetchall()
         return [_SourceFile(source, ItemFile(*file)) for source, *file in rows]
+
+
+def _still_there(path: Path) -> Path:
+    # Its delivery goes on meanwhile, or somebody removes it.
+    if not path.is_file():
+        raise StorageError("The file of the spool is not there any more: repair again.")
+    return path
 
 
 def _is_as_it_was(one: _SourceFile, sha256: str) -> bool:

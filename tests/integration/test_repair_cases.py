@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from agentruns import Recorder
-from agentruns.models import AgentTask, StoredFile, object_path
+from agentruns.models import AgentTask, Bucket, StoredFile, object_path
 from storage.access import AuditLog
 from storage.deletion import Deleting
 from storage.errors import RepairRunning, TooMuchAside
@@ -225,6 +225,35 @@ def test_a_row_that_came_meanwhile_is_not_registered_twice(
     assert [file.id for file in stores.postgres.get_binary_files(task_id=task.id)] == [
         upload.file.id
     ]
+
+
+def test_an_object_in_another_place_is_not_taken_aside_from_the_row_that_names_it_by_now(
+    stores: Stores, repairs: Repaired, task: AgentTask
+) -> None:
+    content = PNG + b"in both buckets"
+    upload = picture(task, content)
+    assert stores.writer.write([upload]).rejected == ()
+    remove(stores, upload.file)
+    put(stores, upload.file.object_path, content, "binaries")
+    repairing, repair = repairs.plan()
+    theirs = upload.file.model_copy(update={"id": uuid4(), "bucket": Bucket.BINARIES})
+    stores.postgres.store_rows(files=[theirs])
+    assert ("quarantine", "changed") in told(done(repairing, repair))
+    assert stores.minio.download("binaries", theirs.object_path) == content
+
+
+def test_bytes_that_left_the_spool_meanwhile_keep_no_other_file_from_being_repaired(
+    stores: Stores, repairs: Repaired, task: AgentTask, agent_id: str, tmp_path: Path
+) -> None:
+    for lost in [stored(stores, task, PICTURES[n].read_bytes()) for n in (0, 1)]:
+        remove(stores, lost)
+    recorder = Recorder(agent_id, spool=tmp_path / "spool", deliver=False)
+    with recorder.run("a task") as run:
+        run.screenshot(PICTURES[0])
+    recorder.close()
+    repairing, repair = repairs.plan(tmp_path / "spool")
+    shutil.rmtree(tmp_path / "spool")
+    assert told(done(repairing, repair)) == [("restore", "failed"), ("mark missing", "done")]
 
 
 def test_a_row_that_changed_meanwhile_is_left_as_it_is(
