@@ -86,7 +86,7 @@ def quality(  # noqa: PLR0913 - options, every one optional
     folder = str(checks.absolute()) if checks else None
     news = read_so_far() if deep or sample or subset else None
     with (
-        left_in_files(report, prometheus),
+        left_in_files(report, prometheus) as ran,
         terminal.working("Checking the data", news),
         prefect_server(terminal),
     ):
@@ -95,6 +95,7 @@ def quality(  # noqa: PLR0913 - options, every one optional
         found = check_quality(
             checks=folder, grace_minutes=grace_minutes, max_mb_per_s=max_mb_per_s, **told
         )
+        ran(found.run_id)
     code = ExitCode.GOOD if found.passed else ExitCode.NOT_GOOD
     document = found.model_dump(mode="json") | {"report": str(report) if report else None}
     return Answer(document, quality_as_text(found), code)

@@ -1,6 +1,6 @@
 """`agentruns check report`, and the files that `agentruns check quality` leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,22 +46,27 @@ def report(
 
 
 @contextmanager
-def left_in_files(page: Path | None, prometheus: Path | None) -> Iterator[None]:
-    """Write files about the check that is made meanwhile, also when one of the checks is broken."""
+def left_in_files(page: Path | None, prometheus: Path | None) -> Iterator[Callable[[UUID], None]]:
+    """Write files about the check that is made meanwhile, also when one of the checks is broken.
+
+    Gives what is to be called with the id of the run: while one reads objects for hours, others
+    begin and end.
+    """
     from storage.errors import CheckFaulty, RecordNotFound
     from tasks.quality_history import read_history
 
     for file in (page, prometheus):
         _refuse_unwritable(file)
+    ran: list[UUID] = []
     try:
-        yield
+        yield ran.append
     except CheckFaulty:
         # Where a file is no check, nothing was asked, and there may be nothing to tell.
         with suppress(RecordNotFound):
             _write(read_history(), page, prometheus)
         raise
     if page or prometheus:
-        _write(read_history(), page, prometheus)
+        _write(read_history(ran[0]), page, prometheus)
 
 
 def _write(history: "QualityHistory", page: Path | None, prometheus: Path | None) -> None:

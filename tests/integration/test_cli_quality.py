@@ -10,11 +10,12 @@ from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import ClassVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from agentruns.models import Bucket, StoredFile, object_path
+from apps.cli.quality_reports import left_in_files
 from apps.stack import Stack
 from storage.quality import QualityStore
 from storage.stores import Stores
@@ -125,6 +126,20 @@ def test_objects_are_read_and_what_they_hold_is_told(
     found = {check["name"]: check for check in told["checks"]}["content against its name"]
     (row,) = (row for row in found["sample"] if row["object_path"] == path)
     assert (row["expected"], row["found"]) == ("a" * 64, sha256(b"else").hexdigest())
+
+
+def test_the_page_after_a_check_is_about_it_however_many_began_and_ended_meanwhile(
+    stores: Stores, tmp_path: Path
+) -> None:
+    page, mine, hourly = tmp_path / "page.html", uuid4(), uuid4()
+    store = QualityStore(stores.postgres)
+    with left_in_files(page, None) as ran:
+        for run_id in (mine, hourly):
+            store.open(run_id)
+        for run_id in (hourly, mine):
+            store.close(run_id, uuid4(), [], passed=True)
+        ran(mine)
+    assert str(mine) in page.read_text()
 
 
 @pytest.mark.parametrize(
