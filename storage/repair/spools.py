@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 
 from agentruns.models import Upload
@@ -16,8 +17,8 @@ def contents_in(spool: Spool, wanted: Collection[tuple[str, str]]) -> dict[tuple
     if not wanted or not spool.is_there():
         return {}
     hashes = {sha256 for _, sha256 in wanted}
-    found = dict(_delivered_soon(spool, hashes)) | dict(_refused(spool))
-    return {key: path for key, path in found.items() if key in wanted}
+    lying = chain(_delivered_soon(spool, hashes), _refused(spool))
+    return {key: path for key, path in lying if key in wanted}
 
 
 def _delivered_soon(spool: Spool, hashes: set[str]) -> Iterator[tuple[tuple[str, str], Path]]:
