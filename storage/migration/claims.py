@@ -40,10 +40,19 @@ class Claims:
 
     @contextmanager
     def leading(self) -> Iterator[None]:
-        """Work as the run that holds the migration; whoever held it before holds nothing now."""
+        """Work as the run that holds the migration; whoever held it before holds nothing now.
+
+        Raises:
+            MigrationRunning: when another run holds it by the end, as after a restart of the
+                database; what is left is theirs.
+        """
         self._run("forget_workers")
         with self._at_work(helps=None, flow_run_id=None):
             yield
+            if not self.is_wanted():
+                raise MigrationRunning(
+                    "Another run holds this migration by now, and does what is left."
+                )
 
     @contextmanager
     def helping(self, leader: UUID, flow_run_id: UUID | None) -> Iterator[None]:

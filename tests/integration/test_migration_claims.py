@@ -130,10 +130,17 @@ def test_a_worker_whose_run_is_over_holds_nothing_and_is_not_wanted(leader, help
     assert ids(leader.claim(START, ALL)) == held
 
 
-def test_nobody_helps_a_run_that_is_gone(stores, migration, leader, helper):
-    with Claims(stores.postgres, migration.id, new_id()).leading():
+def test_a_run_whose_migration_another_holds_is_helped_by_nobody_and_does_not_end_well(
+    stores, migration
+):
+    leader, helper, next_one = (Claims(stores.postgres, migration.id, new_id()) for _ in range(3))
+    ended = ExitStack()
+    ended.enter_context(leader.leading())
+    with helper.helping(leader.worker, flow_run_id=RUN), next_one.leading():
         assert not helper.is_wanted()
         assert not leader.is_wanted()
+    with pytest.raises(MigrationRunning, match="does what is left"):
+        ended.close()
 
 
 def test_nothing_is_deleted_while_somebody_still_helps_a_killed_run(
