@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from storage.mongo.removing import DocumentRemover
 from storage.postgres.adapter import PostgresAdapter
+from storage.postgres.connection import PgConnection
 from storage.postgres.queries import query
 from storage.retention.models import AgentShare, Kept, Policy
 from storage.retries import retried
@@ -55,6 +56,13 @@ class Judging:
     @retried
     def page(self, policy: Policy, before: datetime, after: Place) -> Judged | None:
         """The next ended tasks; None when there are none."""
+        with self._postgres.connection(_SECONDS) as connection:
+            return self.page_now(connection, policy, before, after)
+
+    def page_now(
+        self, connection: PgConnection, policy: Policy, before: datetime, after: Place
+    ) -> Judged | None:
+        """The same, as a transaction that holds some of them sees it."""
         told = {
             "agents": policy.agents_like,
             "statuses": list(policy.statuses),
@@ -67,8 +75,7 @@ class Judging:
             "after_id": after.task_id,
             "rows": PAGE,
         }
-        with self._postgres.connection(_SECONDS) as connection:
-            rows = connection.execute(query("judge_tasks"), told).fetchall()
+        rows = connection.execute(query("judge_tasks"), told).fetchall()
         if not rows:
             return None
         return Judged(

@@ -31,6 +31,10 @@ class Policies:
             f"There is no policy '{name}': 'agentruns retention list' shows those that there are."
         )
 
+    def stands(self, policy: Policy) -> bool:
+        """Whether a policy is still what it was when it was read."""
+        return policy in self._found(policy.name)
+
     @retried
     def put(self, policy: Policy) -> None:
         """Add a policy, or change the one of that name."""

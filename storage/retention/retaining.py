@@ -98,14 +98,19 @@ class Retaining(Closable):
         after: Place,
         told: Callable[[int], None] = lambda _: None,
     ) -> tuple[Place | None, PolicyReport]:
-        """Delete what goes of the next tasks; the last of them, and None after all."""
+        """Delete what goes of the next tasks; the last of them, and None after all.
+
+        Nothing goes any more by a policy that somebody changed or removed meanwhile.
+        """
         report = PolicyReport(policy=policy.name, kind=policy.kind)
         page = self._judging.page(policy, now - policy.older_than, after)
         if page is None:
             return None, report
         report = report.model_copy(update={"kept": page.kept})
         for ids in _batches(page.going):
-            report = report.plus(self._delete(policy, now - policy.older_than, ids))
+            if not self.policies.stands(policy):
+                return None, report
+            report = report.plus(self._delete(policy, now - policy.older_than, after, ids))
             told(len(ids))
         return page.reached, report
 
@@ -138,8 +143,10 @@ class Retaining(Closable):
             first=tuple(ids[:FIRST]),
         )
 
-    def _delete(self, policy: Policy, before: datetime, ids: Sequence[UUID]) -> PolicyReport:
-        opened = self._open(policy, before, ids)
+    def _delete(
+        self, policy: Policy, before: datetime, after: Place, ids: Sequence[UUID]
+    ) -> PolicyReport:
+        opened = self._open(policy, before, after, ids)
         task_ids = [one.task_id for one in self._deleting.tombstones.some(opened) if one.task_id]
         report = self._weighed(policy, task_ids)
         done = self._deleting.finish_some(opened)
@@ -147,17 +154,21 @@ class Retaining(Closable):
         return report.model_copy(update={"left": left})
 
     @retried
-    def _open(self, policy: Policy, before: datetime, ids: Sequence[UUID]) -> list[UUID]:
-        """The tombstones of those of some tasks that may still go; all at once, or none."""
-        told = {"ids": list(ids), "before": before}
+    def _open(
+        self, policy: Policy, before: datetime, after: Place, ids: Sequence[UUID]
+    ) -> list[UUID]:
+        """The tombstones of those of some tasks that still go; all at once, or none."""
         with self._stores.postgres.connection(_SECONDS) as connection:
+            told = {"ids": list(ids)}
             rows = connection.execute(query("lock_tasks_to_retain"), told).fetchall()
-            # With a look of its own: who held one while we waited for the lock is seen now.
-            held = {row[0] for row in connection.execute(query("held_among"), told)}
+            # With looks of their own: what came while we waited for the lock is seen now.
+            gone = {row[0] for row in connection.execute(query("tasks_among"), told)}
+            judged = self._judging.page_now(connection, policy, before, after)
+            going = set(judged.going if judged else ()) - gone
             opened = [
                 id_
                 for task_id, agent_id in rows
-                if task_id not in held
+                if task_id in going
                 for id_ in _opened(connection, agent_id, task_id, policy)
             ]
             if opened:

@@ -430,8 +430,7 @@ RETAINING = {
         for last in (None, 50)
         for below in (None, 0.3)
     ],
-    "lock_tasks_to_retain": [ABOUT | {"before": LATE}],
-    "held_among": [ABOUT],
+    "lock_tasks_to_retain": [ABOUT],
     "weigh_tasks": [{"ids": [TASK] * 100}],
     **{
         name: [{"before": "2026-01-02T00:00:00Z", "keep_last": 1, "rows": 1000}]

@@ -207,6 +207,55 @@ def test_more_than_a_batch_goes_and_a_task_counts_for_one_policy(
     ]
 
 
+def meanwhile(stores: Stores, low: AgentTask, tagged: AgentTask, held: AgentTask) -> None:
+    """What others do between the look at some tasks and their deletion; no record of them comes."""
+    stores.postgres.create_evaluation(
+        task_id=low.id, agent_id=low.agent_id, scorer="mine", scorer_version="1", score=0.1
+    )
+    with stores.postgres.connection() as connection:
+        tags = 'UPDATE tasks SET metadata = \'{"tags": ["hold"]}\' WHERE id = %s'
+        connection.execute(tags, [tagged.id])
+    Holds(stores.postgres).hold(held.id)
+
+
+def test_what_is_to_stay_since_it_was_judged_stays(
+    stores: Stores, retaining: Retaining, agent_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, *others = aged(stores, agent_id, 40, 4)
+    put(stores, agents=agent_id, keep_below=0.2)
+    stands = retaining.policies.stands
+
+    def slowly(policy: Policy) -> bool:
+        meanwhile(stores, *others)
+        return stands(policy)
+
+    monkeypatch.setattr(retaining.policies, "stands", slowly)
+    done = retaining.apply()
+
+    assert (done.verified, done.policies[0].first) == (True, (gone.id,))
+    assert {task.id for task in stores.postgres.get_tasks(agent_id=agent_id)} == {
+        task.id for task in others
+    }
+
+
+@pytest.mark.parametrize("change", ["removed", "disabled", "longer"])
+def test_nothing_goes_by_a_policy_that_was_changed_meanwhile(
+    stores: Stores, retaining: Retaining, agent_id: str, change: str
+) -> None:
+    tasks = aged(stores, agent_id, 40, 2)
+    put(stores, agents=agent_id)
+    (read,) = retaining.chosen()
+    if change == "removed":
+        retaining.policies.remove("old")
+    else:
+        put(stores, days=90 if change == "longer" else 30, enabled=change != "disabled")
+
+    report = retaining.apply_one(read)
+
+    assert report.tasks == 0
+    assert len(stores.postgres.get_tasks(agent_id=agent_id)) == len(tasks)
+
+
 def test_passes_and_runs_of_the_checks_go_and_the_newest_stays(
     stores: Stores, retaining: Retaining
 ) -> None:

@@ -108,19 +108,8 @@ LEFT JOIN newest ON newest.agent_id = page.agent_id
 ORDER BY page.agent_id, page.id;
 
 -- name: lock_tasks_to_retain
--- Those of some tasks of which nothing is new since they were judged; nobody hangs anything on them.
-SELECT id, agent_id FROM tasks
-WHERE id = ANY(:ids::uuid [])
-    AND status IN ('completed', 'failed', 'cancelled', 'interrupted')
-    AND greatest(coalesce(finished_at, status_at), evidence_at) <= :before
-ORDER BY id
-FOR UPDATE;
-
--- name: held_among
--- Which of these tasks are held, or gone already.
-SELECT task_id FROM task_holds WHERE task_id = ANY(:ids::uuid [])
-UNION ALL
-SELECT task_id FROM deleted_tasks WHERE task_id = ANY(:ids::uuid []);
+-- Nobody hangs anything on these tasks, holds or changes them until the transaction ends.
+SELECT id, agent_id FROM tasks WHERE id = ANY(:ids::uuid []) ORDER BY id FOR UPDATE;
 
 -- name: weigh_tasks
 -- How much these tasks are, by agent: rows in PostgreSQL, and what their objects take.
