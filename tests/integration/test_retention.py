@@ -316,6 +316,27 @@ def test_what_is_being_deleted_cannot_be_held(
             holds.hold(other.id)
 
 
+def test_the_archive_of_a_held_task_does_not_go_with_another_that_shares_it(
+    settings: Settings, stores: Stores, holds: Holds, agent_id: str, source: Path
+) -> None:
+    store = MigrationStore(stores.postgres)
+    copied(stores, store, inventory(store, source, agent_id))
+    shared, held = (task.id for task in stores.postgres.get_tasks(agent_id=agent_id).items[:2])
+    with stores.postgres.connection() as connection:
+        connection.execute(
+            "UPDATE migration_items SET task_ids = task_ids || %s WHERE %s = ANY(task_ids)",
+            [held, shared],
+        )
+    holds.hold(held, "incident 42")
+    before = kept(settings, agent_id)
+    with Deleting(settings) as deleting:
+        with pytest.raises(TaskHeld, match=f"{held} is held"):
+            deleting.delete_task(shared)
+        assert kept(settings, agent_id) == before
+        holds.release(held)
+        assert deleting.delete_task(shared).verified
+
+
 # The command
 
 

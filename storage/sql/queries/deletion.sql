@@ -394,7 +394,13 @@ WHERE sample <> '[]' AND EXISTS (
 );
 
 -- name: some_hold
--- A task that is held: this one, or one of an agent's.
+-- A task that is held: this one, one of its archives' others, or one of an agent's.
 SELECT task_id, reason FROM task_holds
-WHERE CASE WHEN :task_id::uuid IS NULL THEN agent_id = :agent_id ELSE task_id = :task_id END
+WHERE CASE
+    WHEN :task_id::uuid IS NULL THEN agent_id = :agent_id
+    ELSE task_id = :task_id OR task_id = ANY(ARRAY(
+        SELECT unnest(i.task_ids || i.superseded) FROM migration_items AS i
+        WHERE i.task_ids @> ARRAY[:task_id::uuid]
+    ))
+END
 LIMIT 1;
