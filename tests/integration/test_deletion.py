@@ -96,7 +96,7 @@ def test_without_yes_it_is_only_told_what_would_go(
     told = run("tasks", "delete", str(task.id), "--json")
 
     assert (told.code, told.json()["deleted"], told.json()["verified"]) == (0, {}, False)
-    assert told.json()["found"]["minio"] == {"screenshots": 3, "binaries": 1}
+    assert told.json()["found"]["minio"] == {"screenshots": 3, "binaries": 1, "quarantine": 0}
     assert "--yes' deletes this for good" in run("tasks", "delete", str(task.id)).out
     assert kept(settings, agent_id) == before
 

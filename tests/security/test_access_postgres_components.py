@@ -222,7 +222,7 @@ class TestCatalog:
             "SELECT relname, reloptions FROM pg_class"
             " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')",
         )
-        assert len(found) == 7
+        assert len(found) == 8
         assert all("security_invoker=true" in (options or ()) for _, options in found)
 
     @pytest.mark.promise(3, by="PostgreSQL")
