@@ -313,6 +313,17 @@ def test_a_large_part_of_all_objects_is_not_taken_aside_without_a_word(
         repairing.refuse_much(repair.id)
 
 
+def test_a_repair_whose_inventory_is_gone_is_planned_anew(
+    stores: Stores, repairs: Repaired, agent_id: str
+) -> None:
+    repairing, repair = repairs.plan()
+    listing = Listing(InventoryStore(stores.postgres), stores.minio)
+    listing.take(timedelta())
+    assert repairing.store.cut_off(agent_id) == repairing.store.get(repair.id)
+    listing.take(timedelta())
+    assert repairing.store.cut_off(agent_id) is None
+
+
 def test_only_one_repairs_at_a_time(stores: Stores) -> None:
     with (
         RepairStore(stores.postgres).only_run(),

@@ -5,12 +5,14 @@
 SELECT pg_try_advisory_xact_lock(hashtext('agentruns repair'), 0);
 
 -- name: unfinished_repair
--- The newest repair, when it was begun lately, is to be applied and is not finished.
+-- The newest repair, when it was begun lately, is to be applied and is not finished. Checks may have
+-- taken its inventory away meanwhile: then little would be found in it.
 SELECT id, began_at, snapshot_id, agent, collected_at, planned_at, is_applied, finished_at
 FROM (SELECT * FROM repairs ORDER BY began_at DESC LIMIT 1) AS newest
 WHERE is_applied AND finished_at IS NULL
     AND began_at > now() - :lately::interval
-    AND agent IS NOT DISTINCT FROM :agent::text;
+    AND agent IS NOT DISTINCT FROM :agent::text
+    AND EXISTS (SELECT FROM inventory_snapshots WHERE inventory_snapshots.id = snapshot_id);
 
 -- name: open_repair!
 -- Begin a repair, or a plan of one.
