@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -179,7 +180,10 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    # JSON has no NaN, and PostgreSQL would refuse all that was found.
+    if isinstance(value, float) and isfinite(value):
         return value
     return str(value) if isinstance(value, UUID) else _text(value)
 

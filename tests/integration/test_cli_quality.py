@@ -14,9 +14,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agentruns.models import Bucket, StoredFile, object_path
+from agentruns.models import AgentTask, Bucket, StoredFile, object_path
 from apps.cli.quality_reports import left_in_files
 from apps.stack import Stack
+from quality.check_files import checks_in
+from quality.checking import run_checks
 from storage.quality import QualityStore
 from storage.stores import Stores
 from tests.integration.quality_system import raw_minio
@@ -140,6 +142,19 @@ def test_the_page_after_a_check_is_about_it_however_many_began_and_ended_meanwhi
             store.close(run_id, uuid4(), [], passed=True)
         ran(mine)
     assert str(mine) in page.read_text()
+
+
+def test_a_bad_number_that_json_does_not_know_is_kept_with_what_else_was_found(
+    stores: Stores, agent_id: str, tmp_path: Path
+) -> None:
+    stores.postgres.store_rows(tasks=[AgentTask(agent_id=agent_id, title="a task")])
+    (tmp_path / "mine.sql").write_text(f"{HEAD}SELECT 'NaN'::float8 AS x, 0.5::float8 AS y")
+    found = run_checks(stores.settings.required("postgres_url"), checks_in(tmp_path))
+    store, run_id = QualityStore(stores.postgres), uuid4()
+    store.open(run_id)
+    store.close(run_id, uuid4(), found, passed=False)
+    samples = {check.name: check.sample for check in store.results(run_id)}
+    assert samples["mine"] == [{"x": "nan", "y": 0.5}]
 
 
 @pytest.mark.parametrize(
