@@ -29,6 +29,7 @@ demo: setup  ## Start the servers, record two agent runs, evaluate and check the
 	@$(BIN)/python examples/demo.py
 
 test: setup  ## Run every test on real servers (about 45 minutes on two cores)
+	@deploy/set-up-browser.sh
 	@$(BIN)/python -m pytest
 
 faults: setup  ## Kill, cut off and fill up what records, N times each: make faults N=200
