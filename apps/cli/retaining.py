@@ -67,6 +67,7 @@ def add(  # noqa: PLR0913 - one parameter an option
         "enabled": not disabled,
     }
     policy = _policy(given | ({"statuses": tuple(status)} if status else {}))
+    _check_that_all_counts(policy)
     with terminal.working("Adding"):
         _policies().put(policy)
     text = f"'agentruns retention run --policy {name}' says what goes by it."
@@ -163,6 +164,26 @@ def _policy(given: dict[str, object]) -> "Policy":
     from storage.retention import Policy
 
     return Policy.model_validate(given)
+
+
+def _check_that_all_counts(policy: "Policy") -> None:
+    """Refuse what would be kept, and then not be looked at when something goes."""
+    of_tasks = {"agents", "statuses", "keep_below", "scorer", "keep_tagged"}
+    said = {name for name in of_tasks if getattr(policy, name) != _default(policy, name)}
+    if policy.kind != "tasks" and said:
+        raise CommandError(
+            ExitCode.WRONG_USAGE,
+            f"A policy for {policy.kind} knows no agents, statuses, scores or tags: "
+            "only --older-than and --keep-last count for it.",
+        )
+    if policy.scorer and policy.keep_below is None:
+        raise CommandError(
+            ExitCode.WRONG_USAGE, "--scorer says whose verdict counts for --keep-below: say both."
+        )
+
+
+def _default(policy: "Policy", name: str) -> object:
+    return type(policy).model_fields[name].default
 
 
 def _policies() -> "Policies":

@@ -348,6 +348,9 @@ def test_policies_and_holds_on_the_command_line(
     assert "nothing is deleted" in run("retention", "run", "--yes").out
     assert run("retention", "add", "old").code == 2
     assert "completed" in run("retention", "add", "x", "--older-than", "9d", "--status", "y").err
+    narrower = run("retention", "add", "x", "--kind", "passes", "--agents", agent_id)
+    assert (narrower.code, "only --older-than and --keep-last count" in narrower.err) == (2, True)
+    assert "say both" in run("retention", "add", "x", "--older-than", "9d", "--scorer", "y").err
     added = run("retention", "add", "old", "--older-than", "30d", "--agents", agent_id, "--json")
     assert (added.code, added.json()["older_than"]) == (0, "P30D")
     assert run("retention", "show", "old", "--json").json()["agents"] == agent_id
