@@ -13,13 +13,12 @@ from storage.deep.models import Pass, Reading, Scope, Target
 from storage.errors import QualityRunning
 from storage.postgres import PostgresAdapter
 from storage.postgres.connection import PgConnection
+from storage.postgres.holding import holding
 from storage.postgres.queries import query
 from storage.retries import retried
 
 #: Choosing among a million objects takes seconds.
 _PLAN_SECONDS = 600.0
-#: Reading; the longest that PostgreSQL knows is 24 days.
-_RUN_SECONDS = 20 * 24 * 3600.0
 #: A pass that was cut off longer ago is begun anew.
 _RESUMABLE = timedelta(days=31)
 
@@ -37,14 +36,11 @@ class DeepStore:
         Raises:
             QualityRunning: when somebody else does.
         """
-        with self._postgres.connection(_RUN_SECONDS) as connection:
-            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            held = connection.execute(query("hold_deep")).fetchall()
-            if not held[0][0]:
-                raise QualityRunning(
-                    "Another deep check reads the objects; wait until it is over, then see its "
-                    "result in Prefect."
-                )
+        refusal = QualityRunning(
+            "Another deep check reads the objects; wait until it is over, then see its result in "
+            "Prefect."
+        )
+        with holding(self._postgres, "hold_deep", refusal):
             yield
 
     def open(self, scope: Scope) -> list[Pass]:

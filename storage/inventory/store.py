@@ -14,14 +14,13 @@ from storage.inventory.models import Part, Snapshot
 from storage.minio import ObjectInfo
 from storage.postgres import PostgresAdapter
 from storage.postgres.connection import PgConnection
+from storage.postgres.holding import holding
 from storage.postgres.queries import query
 from storage.retries import retried
 
 #: Comparing a million objects with a million rows takes half a minute.
 _COMPARE_SECONDS = 3600.0
 _CHUNK_SECONDS = 60.0
-#: Listing and checking; the longest that PostgreSQL knows is 24 days.
-_RUN_SECONDS = 20 * 24 * 3600.0
 #: An inventory that was cut off longer ago is begun anew, as what it compares is no news any more.
 _RESUMABLE = timedelta(hours=6)
 #: Inventories that are kept: the newest, and one to compare it with.
@@ -41,14 +40,11 @@ class InventoryStore:
         Raises:
             QualityRunning: when somebody else does.
         """
-        with self._postgres.connection(_RUN_SECONDS) as connection:
-            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            held = connection.execute(query("hold_inventory")).fetchall()
-            if not held[0][0]:
-                raise QualityRunning(
-                    "Another check of the data is at work; wait until it is over, then see its "
-                    "result in Prefect."
-                )
+        refusal = QualityRunning(
+            "Another check of the data is at work; wait until it is over, then see its result in "
+            "Prefect."
+        )
+        with holding(self._postgres, "hold_inventory", refusal):
             yield
 
     @retried

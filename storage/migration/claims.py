@@ -12,14 +12,15 @@ from uuid import UUID
 from storage.errors import MigrationRunning, StorageError
 from storage.migration.live_recordings import WAITS
 from storage.migration.models import ItemKey
-from storage.migration.store import RUN_SECONDS
 from storage.postgres import PostgresAdapter
+from storage.postgres.holding import holding
 from storage.postgres.queries import query
 from storage.retries import retried
 
 #: Seconds from one sign of life to the next, and without any until others take the items over.
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 30.0
+_DELETED = "What this migration brings is being deleted."
 
 
 class Room(NamedTuple):
@@ -61,14 +62,12 @@ class Claims:
         Raises:
             MigrationRunning: when somebody deletes what the migration brings.
         """
-        with self._postgres.connection(RUN_SECONDS) as connection:
-            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            given = {"id": self._about["migration_id"]}
-            ((held,),) = connection.execute(query("may_help"), given).fetchall()
-            if not held:
-                raise MigrationRunning("What this migration brings is being deleted.")
-            with self._at_work(helps=leader, flow_run_id=flow_run_id):
-                yield
+        refusal, id_ = MigrationRunning(_DELETED), self._about["migration_id"]
+        with (
+            holding(self._postgres, "may_help", refusal, id=id_),
+            self._at_work(helps=leader, flow_run_id=flow_run_id),
+        ):
+            yield
 
     @retried
     def is_wanted(self) -> bool:

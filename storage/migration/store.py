@@ -35,14 +35,13 @@ from storage.migration.places import place_of
 from storage.migration.steps import Counting, Steps, count_copied
 from storage.paging import Position, checked_limit
 from storage.postgres import PostgresAdapter
+from storage.postgres.holding import holding
 from storage.postgres.listing import window
 from storage.postgres.queries import query
 from storage.retries import retried
 
 #: Listing a million files and comparing them with a million rows takes a while.
 INVENTORY_SECONDS = 4 * 3600.0
-#: The longest that PostgreSQL knows is 24 days.
-RUN_SECONDS = 20 * 24 * 3600.0
 _MANIFEST_PAGE = 10_000
 _STATUSES = ("pending", "imported", "archived", "quarantined", "deleted")
 _FILE_STATUSES = ("listed", "imported", "archived", "quarantined", "ignored", "deleted")
@@ -105,14 +104,11 @@ class MigrationStore:
         Raises:
             MigrationRunning: when somebody else is.
         """
-        with self._postgres.connection(RUN_SECONDS) as connection:
-            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            held = connection.execute(query("hold_migration"), {"id": migration_id}).fetchall()
-            if not held[0][0]:
-                raise MigrationRunning(
-                    "Another run of this migration is at work and does what is to be done; "
-                    f"watch it with 'agentruns migrate show {migration_id}'."
-                )
+        refusal = MigrationRunning(
+            "Another run of this migration is at work and does what is to be done; "
+            f"watch it with 'agentruns migrate show {migration_id}'."
+        )
+        with holding(self._postgres, "hold_migration", refusal, id=migration_id):
             yield
 
     def take_inventory(self, migration: Migration) -> None:

@@ -15,6 +15,7 @@ from storage.acts import Act
 from storage.errors import RecordNotFound, RepairRunning
 from storage.postgres import PostgresAdapter
 from storage.postgres.connection import PgConnection
+from storage.postgres.holding import holding
 from storage.postgres.queries import query
 from storage.repair.models import (
     Action,
@@ -32,8 +33,6 @@ Kept = TypeVar("Kept")
 
 #: Looking through a million rows takes half a minute.
 _COLLECT_SECONDS = 3600.0
-#: The longest that PostgreSQL knows is 24 days.
-_RUN_SECONDS = 20 * 24 * 3600.0
 #: A repair that was cut off longer ago is planned anew.
 _RESUMABLE = timedelta(hours=6)
 #: Plans that are kept.
@@ -56,11 +55,8 @@ class RepairStore:
         Raises:
             RepairRunning: when somebody else does.
         """
-        with self._postgres.connection(_RUN_SECONDS) as connection:
-            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            held = connection.execute(query("hold_repair")).fetchall()
-            if not held[0][0]:
-                raise RepairRunning("Another repair is at work; wait until it is over.")
+        refusal = RepairRunning("Another repair is at work; wait until it is over.")
+        with holding(self._postgres, "hold_repair", refusal):
             yield
 
     @retried
