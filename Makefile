@@ -28,7 +28,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: setup  ## Start the servers, record two agent runs, evaluate and check them
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## Run every test on real servers (about 45 minutes on two cores)
+test: setup  ## Run every test on real servers (about 50 minutes on two cores)
 	@deploy/set-up-browser.sh
 	@$(BIN)/python -m pytest
 
