@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 from backports.zstd import ZstdFile
 
@@ -41,8 +42,8 @@ class Packing:
     objects: Mapping[str, str]
     """SHA-256 to `bucket/path` of the objects that the item's records brought."""
     patterns: SecretPatterns
-    manifest: io.BytesIO = field(default_factory=io.BytesIO)
-    """As JSON at once: the files of a long run take four times the memory as objects."""
+    manifest: IO[bytes]
+    """As JSON at once, and beyond a megabyte on the disk: a long run has many files."""
     hashes: dict[bytes, str] = field(default_factory=dict)
 
     def add(self, file: ItemFile) -> None:
@@ -106,11 +107,12 @@ def packing(
 ) -> Iterator[Packing]:
     """Write an archive to `target`; complete when the block is left without an error."""
     with (
+        SpooledTemporaryFile(max_size=2**20) as manifest,
         ZstdFile(target, "wb") as compressed,
         tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        pack = Packing(source, tar, objects, patterns)
-        pack.manifest.write(b'{"files": [')
+        manifest.write(b'{"files": [')
+        pack = Packing(source, tar, objects, patterns, manifest)
         yield pack
         pack.close()
 
