@@ -18,13 +18,12 @@ from storage.arguments import checked_agent_id, checked_path
 from storage.closing import Closable
 from storage.errors import StorageError
 from storage.health import timed_health
-from storage.marker import guard_of
 from storage.minio.clients import client, signer
 from storage.minio.content import Content
 from storage.minio.describing import described
 from storage.minio.errors import certain_etag, translated
 from storage.minio.hashing import ReadContent, read_to_end
-from storage.minio.marking import marker_of
+from storage.minio.marking import checked
 from storage.minio.names import NamesPage, every_name, names
 from storage.minio.objects import (
     ObjectDetails,
@@ -250,13 +249,10 @@ class MinIOAdapter(Closable):
     @property
     def _client(self) -> Minio:
         """The client, once the store has said that it belongs to our environment."""
-        opened = self._opened
         if not self._is_compared:
-            with self._translated():
-                marker = marker_of(opened, self._address)
-            guard_of(self._settings).check(f"MinIO at {self._address}", marker)
+            checked(self._opened, self._settings)
             self._is_compared = True
-        return opened
+        return self._opened
 
     @cached_property
     def _opened(self) -> Minio:

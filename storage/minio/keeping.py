@@ -1,8 +1,7 @@
 """Objects as a repair handles them: looked at byte by byte, copied, and taken aside, never lost."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
@@ -13,12 +12,11 @@ from minio.error import S3Error
 
 from agentruns.models import Bucket
 from storage.errors import StorageError, StoreUnavailable
-from storage.marker import guard_of
 from storage.minio.buckets import QUARANTINE, make_bucket
 from storage.minio.clients import client
 from storage.minio.content import image_extension
 from storage.minio.errors import certain_etag, translated
-from storage.minio.marking import marker_of
+from storage.minio.marking import checked
 from storage.minio.objects import details
 from storage.retries import retried
 from storage.settings import Settings
@@ -80,12 +78,12 @@ class ObjectKeeper:
 
     @retried
     def _ask(self) -> None:
-        with self._translated():
+        with translated(self._address):
             self._client.bucket_exists(Bucket.SCREENSHOTS.value)
 
     @retried
     def _looked(self, place: Place) -> Content | None:
-        with self._translated():
+        with translated(self._address):
             try:
                 return self._read(place)
             except S3Error as error:
@@ -96,7 +94,7 @@ class ObjectKeeper:
     @retried
     def put_at(self, place: Place) -> datetime | None:
         """When an object was put, to the millisecond, as only a listing tells it."""
-        with self._translated():
+        with translated(self._address):
             try:
                 found = next(self._client.list_objects(*place, recursive=True), None)
             except S3Error as error:
@@ -108,7 +106,7 @@ class ObjectKeeper:
     @retried
     def etag(self, place: Place) -> str | None:
         """By which content is told from content; None where there is none."""
-        with self._translated():
+        with translated(self._address):
             try:
                 return details(self._client, *place).info.etag
             except S3Error as error:
@@ -123,7 +121,7 @@ class ObjectKeeper:
         Raises:
             StorageError: when it is another by now.
         """
-        with self._translated():
+        with translated(self._address):
             if target.bucket == QUARANTINE:
                 # Stores from before it was there.
                 make_bucket(self._client, QUARANTINE)
@@ -137,7 +135,7 @@ class ObjectKeeper:
         known = self.etag(place)
         if known is not None and known != etag:
             return False
-        with self._translated():
+        with translated(self._address):
             self._client.remove_object(*place)
         return True
 
@@ -155,13 +153,4 @@ class ObjectKeeper:
 
     @cached_property
     def _client(self) -> Minio:
-        """The client, once the store has said that it belongs to our environment."""
-        opened = client(self._settings)
-        marker = marker_of(opened, self._address)
-        guard_of(self._settings).check(f"MinIO at {self._address}", marker)
-        return opened
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translated(self._address):
-            yield
+        return checked(client(self._settings), self._settings)

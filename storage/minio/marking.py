@@ -7,7 +7,7 @@ from io import BytesIO
 from minio import Minio
 from minio.error import S3Error
 
-from storage.marker import Marker, told
+from storage.marker import Marker, guard_of, told
 from storage.minio.buckets import make_bucket
 from storage.minio.clients import client
 from storage.minio.errors import certain_etag, translated
@@ -36,6 +36,19 @@ def marker_of(connected: Minio, address: str) -> Marker | None:
             raise
         return None
     return told(f"MinIO at {address}", _json(content))
+
+
+def checked(connected: Minio, settings: Settings) -> Minio:
+    """The same client, once its store has said that it belongs to our environment.
+
+    Raises:
+        AnotherEnvironment: when it belongs to another one.
+    """
+    address = settings.required("minio_endpoint")
+    with translated(address):
+        marker = marker_of(connected, address)
+    guard_of(settings).check(f"MinIO at {address}", marker)
+    return connected
 
 
 class MarkedMinio:

@@ -1,7 +1,6 @@
 """Objects that go for good, with every version of them, however many there are."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -10,11 +9,10 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 
 from storage.errors import StorageError
-from storage.marker import guard_of
 from storage.minio.buckets import QUARANTINE
 from storage.minio.clients import client
 from storage.minio.errors import translated
-from storage.minio.marking import marker_of
+from storage.minio.marking import checked
 from storage.retries import retried
 from storage.settings import Settings
 
@@ -42,7 +40,7 @@ class ObjectRemover:
         Raises:
             StoreUnavailable: when the server is away; begin again.
         """
-        with self._translated():
+        with translated(self._address):
             if bucket == QUARANTINE and not self._client.bucket_exists(bucket):
                 return
             found = self._client.list_objects(
@@ -53,7 +51,7 @@ class ObjectRemover:
 
     def folders(self, bucket: str, prefix: str) -> Iterator[str]:
         """The folders right below a prefix, each with its slash."""
-        with self._translated():
+        with translated(self._address):
             if bucket == QUARANTINE and not self._client.bucket_exists(bucket):
                 return
             for item in self._client.list_objects(str(bucket), prefix):
@@ -62,7 +60,7 @@ class ObjectRemover:
 
     def folders_in(self, bucket: str, prefix: str, range_: Sequence[str]) -> Iterator[str]:
         """The folders right below a prefix that lie between the first and the last of some."""
-        with self._translated():
+        with translated(self._address):
             # What is named like the folder without its slash comes before it.
             begin = range_[0].removesuffix("/")
             for item in self._client.list_objects(str(bucket), prefix, start_after=begin):
@@ -78,7 +76,7 @@ class ObjectRemover:
         Raises:
             StorageError: when the server keeps one of them.
         """
-        with self._translated():
+        with translated(self._address):
             some = [DeleteObject(version.path, version.version_id) for version in versions]
             kept = list(self._client.remove_objects(str(bucket), some)) if some else []
         if kept:
@@ -89,13 +87,4 @@ class ObjectRemover:
 
     @cached_property
     def _client(self) -> Minio:
-        """The client, once the store has said that it belongs to our environment."""
-        opened = client(self._settings)
-        marker = marker_of(opened, self._address)
-        guard_of(self._settings).check(f"MinIO at {self._address}", marker)
-        return opened
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translated(self._address):
-            yield
+        return checked(client(self._settings), self._settings)
