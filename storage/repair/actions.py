@@ -6,7 +6,7 @@ from uuid import UUID
 
 from agentruns.models import imported_id
 from storage.minio.keeping import Content, Place
-from storage.repair.models import Action, FileRow, Turn, named
+from storage.repair.models import Action, FileRow, Kind, Turn, named
 
 FILES = "binary_file_metadata"
 #: Nobody's id: no agent is called like this.
@@ -66,35 +66,13 @@ def quarantined(  # noqa: PLR0913 - what, why and whose
 
 def sought(row: FileRow, sha256: str, reason: str) -> Action:
     """The bytes of a row have to be found."""
-    return Action(
-        Turn.SEEK,
-        row.id,
-        "seek",
-        reason,
-        FILES,
-        row.id,
-        row.bucket,
-        row.object_path,
-        agent=row.agent_id,
-        task=row.task_id,
-        details={"seen": row.seen, "sha256": sha256, "lost": row.missing_since is not None},
-    )
+    details = {"seen": row.seen, "sha256": sha256, "lost": row.missing_since is not None}
+    return _about(row, Turn.SEEK, "seek", reason, details)
 
 
 def left(row: FileRow, reason: str) -> Action:
     """A row that only a person can explain."""
-    return Action(
-        Turn.PERSON,
-        row.id,
-        "for a person",
-        reason,
-        FILES,
-        row.id,
-        row.bucket,
-        row.object_path,
-        agent=row.agent_id,
-        task=row.task_id,
-    )
+    return _about(row, Turn.PERSON, "for a person", reason, {})
 
 
 def left_object(place: Place, reason: str) -> Action:
@@ -110,4 +88,21 @@ def left_object(place: Place, reason: str) -> Action:
         *place,
         agent=told and told.agent,
         task=told and told.task,
+    )
+
+
+def _about(row: FileRow, turn: Turn, kind: Kind, reason: str, details: Mapping[str, Any]) -> Action:
+    """An action that takes a row as it is."""
+    return Action(
+        turn,
+        row.id,
+        kind,
+        reason,
+        FILES,
+        row.id,
+        row.bucket,
+        row.object_path,
+        agent=row.agent_id,
+        task=row.task_id,
+        details=details,
     )
