@@ -8,7 +8,6 @@ import io
 import os
 import statistics
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
@@ -16,7 +15,7 @@ from hashlib import sha256
 from psutil import Process
 
 from agentruns.models import AgentTask, Bucket, StoredFile, object_path
-from benchmarks.measure import Action, tell
+from benchmarks.measure import seconds, tell
 from benchmarks.sandbox import raw_minio, sandbox
 from storage import Stores
 from storage.deep import DeepReading, DeepStore, Scope
@@ -35,7 +34,7 @@ def main() -> None:
         Listing(InventoryStore(stores.postgres), stores.minio).take(timedelta())
         _ours(stores)
         rounds = [
-            (_seconds(lambda: _ours(stores)), _seconds(lambda: _raw(stores, files)))
+            (seconds(lambda: _ours(stores)), seconds(lambda: _raw(stores, files)))
             for _ in range(ROUNDS)
         ]
         ours, raw = (statistics.median(times) for times in zip(*rounds, strict=True))
@@ -108,12 +107,6 @@ def _put(stores: Stores, agent_id: str, sizes: list[int]) -> list[StoredFile]:
         files = list(pool.map(put, range(len(sizes))))
     stores.postgres.store_rows(tasks=tasks, files=files)
     return files
-
-
-def _seconds(action: Action) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ listing and a removal with the SDK, which leaves rows, documents and keys.
 """
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,7 +14,7 @@ from minio.deleteobjects import DeleteObject
 from psutil import Process
 
 from agentruns.models import AgentTask, AnyRecord, Bucket, Upload, new_ids, utcnow
-from benchmarks.measure import Action, compare, show, tell
+from benchmarks.measure import Action, compare, seconds, show, tell
 from benchmarks.record_writer import Maker
 from benchmarks.sandbox import raw_minio, sandbox
 from storage import Stores
@@ -41,13 +40,13 @@ def main() -> None:
 def _many_tasks(stores: Stores, agent_id: str) -> None:
     with Deleting(stores.settings) as deleting:
         tasks = _filled(stores, agent_id, TASKS, 2)
-        alone = _seconds(lambda: [deleting.delete_task(task.id) for task in tasks])
+        alone = seconds(lambda: [deleting.delete_task(task.id) for task in tasks])
     _filled(stores, agent_id, TASKS, 2)
     Policies(stores.postgres).put(Policy(name="old", older_than=timedelta(hours=1)))
     with Retaining(stores.settings) as retaining:
-        together = _seconds(retaining.apply)
+        together = seconds(retaining.apply)
     with Deleting(stores.settings) as deleting:
-        swept = _seconds(Finishing(deleting).finish)
+        swept = seconds(Finishing(deleting).finish)
     tell(f"deletion: {TASKS} tasks, one by one", TASKS / alone, "tasks/s")
     tell(f"deletion: {TASKS} tasks, by a policy", TASKS / together, "tasks/s")
     tell(f"deletion: {2 * TASKS} finished ones searched for again", swept, "s")
@@ -67,12 +66,12 @@ def _one_agent(stores: Stores, agent_id: str, objects: int) -> None:
             if list(client.remove_objects(bucket.value, doomed)):
                 raise RuntimeError("some objects stay")
 
-    theirs = _seconds(raw)
+    theirs = seconds(raw)
     with Deleting(stores.settings) as deleting:
         deleting.delete_agent(agent_id)
         other = f"{agent_id}b"
         _filled(stores, other, objects // OBJECTS_OF_A_TASK, OBJECTS_OF_A_TASK)
-        ours = _seconds(lambda: deleting.delete_agent(other))
+        ours = seconds(lambda: deleting.delete_agent(other))
     tell(f"deletion: an agent with {objects:,} objects, all stores", ours, "s")
     tell("deletion: the same objects with the SDK, nothing else", theirs, "s")
     tell("deletion: memory of the process", Process().memory_info().rss / 2**20, "MB")
@@ -151,12 +150,6 @@ def _picture(task: AgentTask, number: int) -> Upload:
         content, Bucket.SCREENSHOTS, agent_id=task.agent_id, task_id=task.id, metadata={}
     )
     return Upload(file=file, content=content)
-
-
-def _seconds(action: Action) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

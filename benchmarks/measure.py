@@ -25,7 +25,7 @@ def compare(
     One round warms up; the rest give medians. Neighbours share the machine's mood, so the ratio is
     taken pair by pair.
     """
-    pairs = [tuple(map(_seconds, prepare())) for _ in range(rounds + 1)][1:]
+    pairs = [tuple(map(seconds, prepare())) for _ in range(rounds + 1)][1:]
     return Comparison(
         ours=amount / statistics.median(mine for mine, _ in pairs),
         raw=amount / statistics.median(theirs for _, theirs in pairs),
@@ -58,7 +58,8 @@ def percentile(times: Sequence[float], share: float) -> float:
     return sorted(times)[min(int(len(times) * share), len(times) - 1)]
 
 
-def _seconds(action: Action) -> float:
+def seconds(action: Action) -> float:
+    """How long it takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start

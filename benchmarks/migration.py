@@ -24,7 +24,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from agentruns.cleaning import picture_fault
-from benchmarks.measure import tell
+from benchmarks.measure import seconds, tell
 from benchmarks.sandbox import raw_minio, sandbox
 from storage import Stores
 from storage.migration import Migration, MigrationStore
@@ -74,18 +74,18 @@ def _round(source: Path) -> Figures:
     with sandbox() as (stores, agent_id):
         store = MigrationStore(stores.postgres)
         migration = store.open(str(source), agent_id, "UTC")
-        listed = _seconds(lambda: _listed(source))
-        inventory = _seconds(lambda: store.take_inventory(migration))
-        raw = _seconds(lambda: _put(stores, agent_id, source))
-        copy = _seconds(lambda: copy_all(stores, store, migration))
+        listed = seconds(lambda: _listed(source))
+        inventory = seconds(lambda: store.take_inventory(migration))
+        raw = seconds(lambda: _put(stores, agent_id, source))
+        copy = seconds(lambda: copy_all(stores, store, migration))
         mirror, its_own = _mirrored(stores, agent_id, source)
     with sandbox() as (stores, agent_id):
         store = MigrationStore(stores.postgres)
         migration = store.open(str(source), agent_id, "UTC")
         begun = time.process_time()
-        whole = _seconds(lambda: take_whole(stores, store, migration))
+        whole = seconds(lambda: take_whole(stores, store, migration))
         processor = time.process_time() - begun
-        again = _seconds(lambda: take_whole(stores, store, migration))
+        again = seconds(lambda: take_whole(stores, store, migration))
     return Figures(listed, inventory, raw, copy, whole, again, processor, mirror, its_own)
 
 
@@ -259,7 +259,7 @@ def _mirrored(stores: Stores, agent_id: str, source: Path) -> tuple[float, float
     if mc is None:
         return 0, 0
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    mirror = _seconds(lambda: _mirror(mc, stores, agent_id, source))
+    mirror = seconds(lambda: _mirror(mc, stores, agent_id, source))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return mirror, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -269,12 +269,6 @@ def _mc() -> str | None:
     return os.environ.get("AGENTRUNS_MC") or (
         str(cached) if cached.exists() else shutil.which("mc")
     )
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

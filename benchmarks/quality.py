@@ -8,7 +8,6 @@ lists with the SDK, one name after the other, and joins what the inventory holds
 import io
 import statistics
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from minio.deleteobjects import DeleteObject
 from psutil import Process
 
 from agentruns.models import AgentTask, Bucket, StoredFile, object_path
-from benchmarks.measure import Action, tell
+from benchmarks.measure import seconds, tell
 from benchmarks.sandbox import raw_minio, sandbox
 from quality.check_files import all_checks
 from quality.checking import run_checks
@@ -46,7 +45,7 @@ def main() -> None:
     count = FULL if "--full" in asked else int(asked[0]) if asked else OBJECTS
     with sandbox() as (stores, agent_id), _filled(stores, agent_id, count):
         # Great Expectations is imported once in the life of a worker.
-        imported = _seconds(lambda: _check(stores))
+        imported = seconds(lambda: _check(stores))
         rounds = [_round(stores) for _ in range(ROUNDS)]
     tell(f"quality, {count:,} objects: inventory and checks", _median(rounds, "ours"), "s")
     tell("quality, bare listing and one join", _median(rounds, "raw"), "s")
@@ -84,10 +83,10 @@ def _median(rounds: Sequence[_Round], name: str) -> float:
 
 def _round(stores: Stores) -> _Round:
     with _growth() as grown:
-        listed = _seconds(lambda: _list(stores))
-        asked = _seconds(lambda: _check(stores))
-    bare = _seconds(lambda: _check_bare(stores))
-    return _Round(listed + asked, asked, bare, _seconds(lambda: _raw(stores)), max(grown))
+        listed = seconds(lambda: _list(stores))
+        asked = seconds(lambda: _check(stores))
+    bare = seconds(lambda: _check_bare(stores))
+    return _Round(listed + asked, asked, bare, seconds(lambda: _raw(stores)), max(grown))
 
 
 @contextmanager
@@ -167,12 +166,6 @@ def _file(task: AgentTask, number: int) -> StoredFile:
         size_bytes=1,
         sha256=digest,
     )
-
-
-def _seconds(action: Action) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":
