@@ -24,10 +24,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from agentruns.cleaning import picture_fault
+from agentruns.models import new_id
 from benchmarks.measure import seconds, tell
 from benchmarks.sandbox import raw_minio, sandbox
 from storage import Stores
 from storage.migration import Migration, MigrationStore
+from storage.migration.claims import Claims, Room
 from storage.migration.comparing import Comparing
 from storage.migration.copying import Copying
 from storage.migration.live_recordings import LiveRecordings
@@ -188,18 +190,22 @@ def copy_all(
     comparing: Comparing | None = None,
     told: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Copy what is pending, as the flow does: two batches at a time, each of about a second."""
-    from tasks.migration import cut  # noqa: PLC0415 - Prefect takes its time
+    """Claim what is pending and copy it, as the flow does: two batches of a second at a time."""
+    # Prefect takes its time.
+    from tasks.migration import MOST_BYTES, MOST_FILES, MOST_ITEMS, cut  # noqa: PLC0415
 
     copying = Copying(store, stores.writer, recordings=LiveRecordings(stores))
+    claims = Claims(stores.postgres, migration.id, new_id())
+    room = Room(4 * MOST_ITEMS, 4 * MOST_FILES, 4 * MOST_BYTES)
 
     def copy(batch: list[UUID]) -> None:
         copying.copy(migration, batch, comparing)
+        claims.release(batch)
         told(len(batch))
 
     after = START
-    with ThreadPoolExecutor(2) as pool:
-        while found := store.items_to_copy(migration.id, after, 2_000):
+    with claims.leading(), ThreadPoolExecutor(2) as pool:
+        while found := claims.claim(after, room):
             list(pool.map(copy, cut(found)))
             after = found[-1][0]
     store.note_copy(migration.id)
