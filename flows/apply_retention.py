@@ -4,9 +4,8 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
-from agentruns.models import utcnow
-from storage.retention import Kind, Policy, PolicyReport, RetentionReport
-from storage.retention.judging import START, Place
+from storage.retention import RetentionReport
+from storage.retention.retaining import applied_by_pages
 from tasks.retention import apply_page, choose_policies, end_cut_off, plan_retention, prune
 from tasks.retention_report import NOTHING, as_markdown
 
@@ -38,16 +37,5 @@ def _applied(name: str | None) -> RetentionReport:
     policies = choose_policies(name)
     if policies:
         end_cut_off()
-    return RetentionReport(applied=True, policies=tuple(map(_applied_one, policies)))
-
-
-def _applied_one(policy: Policy) -> PolicyReport:
-    """Page after page, until no task is left."""
-    report, now = PolicyReport(policy=policy.name, kind=policy.kind), utcnow()
-    if policy.kind is not Kind.TASKS:
-        return prune(policy, now)
-    place: Place | None = START
-    while place:
-        place, more = apply_page(policy, now, place)
-        report = report.plus(more)
-    return report
+    done = (applied_by_pages(one, apply_page, prune) for one in policies)
+    return RetentionReport(applied=True, policies=tuple(done))

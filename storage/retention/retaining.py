@@ -6,7 +6,7 @@ the flow `finish-deletions`; everything else is judged anew.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from uuid import UUID
 
@@ -32,6 +32,22 @@ from storage.stores import Stores
 #: So many tasks are deleted together.
 BATCH = 100
 _SECONDS = 60.0
+
+
+def applied_by_pages(
+    policy: Policy,
+    apply_page: Callable[[Policy, datetime, Place], tuple[Place | None, PolicyReport]],
+    prune: Callable[[Policy, datetime], PolicyReport],
+) -> PolicyReport:
+    """Apply one policy by what does so for the next tasks, until none is left."""
+    report, now = PolicyReport(policy=policy.name, kind=policy.kind), utcnow()
+    if policy.kind is not Kind.TASKS:
+        return prune(policy, now)
+    place: Place | None = START
+    while place:
+        place, more = apply_page(policy, now, place)
+        report = report.plus(more)
+    return report
 
 
 class Retaining(Closable):
@@ -82,14 +98,7 @@ class Retaining(Closable):
         self, policy: Policy, told: Callable[[int], None] = lambda _: None
     ) -> PolicyReport:
         """Delete what goes by one policy."""
-        report, now = PolicyReport(policy=policy.name, kind=policy.kind), utcnow()
-        if policy.kind is not Kind.TASKS:
-            return self.prune(policy, now)
-        place: Place | None = START
-        while place:
-            place, more = self.apply_page(policy, now, place, told)
-            report = report.plus(more)
-        return report
+        return applied_by_pages(policy, partial(self.apply_page, told=told), self.prune)
 
     def apply_page(
         self,
