@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from minio import Minio
 from psycopg.rows import dict_row
-from pymongo import MongoClient
 
 from agentruns.models import Bucket
 from storage.settings import Settings
 from storage.stores import Stores
 from tests.faults.killing import Ended, Kill, kill_in, run
 from tests.faults.migrating import RUN, STEPS, Job, steps
+from tests.raw_stores import raw_minio, raw_mongo
 
 _KEPT_TABLES = ("alembic_version", "audit_term", "audited_acts", "installation")
 #: How far a step is, is counted anew by each run; audit entries are looked at apart.
@@ -108,16 +107,16 @@ class Session:
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
             names = ", ".join(set(_tables(connection)) - set(_KEPT_TABLES))
             connection.execute(f"TRUNCATE {names} CASCADE".encode())
-        with _mongo(self.settings) as client:
+        with raw_mongo(self.settings) as client:
             client.drop_database(f"agent_{self.agent_id}")
-        minio = _minio(self.settings)
+        minio = raw_minio(self.settings)
         for bucket in Bucket:
             for found in minio.list_objects(bucket.value, f"{self.agent_id}/", recursive=True):
                 minio.remove_object(bucket.value, found.object_name or "")
         self.make()
 
     def _documents(self) -> dict[str, list[str]]:
-        with _mongo(self.settings) as client:
+        with raw_mongo(self.settings) as client:
             database = client[f"agent_{self.agent_id}"]
             return {
                 name: sorted(str(document) for document in database[name].find())
@@ -155,17 +154,3 @@ def _acts(connection: Any) -> set[str]:
     """What was audited; a killed step is audited again, and its trash is named after a moment."""
     found = connection.execute("SELECT what, agent_id, details FROM audit_log").fetchall()
     return {re.sub(r"\d{8}T\d{6}Z", "", str(row)) for row in found}
-
-
-def _mongo(settings: Settings) -> MongoClient[dict[str, Any]]:
-    return MongoClient(settings.required("mongodb_url"), uuidRepresentation="standard")
-
-
-def _minio(settings: Settings) -> Minio:
-    return Minio(
-        settings.required("minio_endpoint"),
-        access_key=settings.required("minio_access_key"),
-        secret_key=settings.required("minio_secret_key"),
-        secure=False,
-        region=settings.minio_region,
-    )

@@ -1,12 +1,7 @@
 """A deletion that is killed at any step is ended later, and ends as one that never was."""
 
-import os
-import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,11 +12,9 @@ from storage.deletion import STEPS, Deleting, Finishing
 from storage.deletion.models import Counts
 from storage.settings import Settings
 from storage.stores import Stores
+from tests.faults.words import TRIALS, killed_at
 from tests.kept import NOTHING, PNG, kept, picture, records_of
 
-ROOT = Path(__file__).parents[2]
-#: Kills of a task's and of an agent's deletion each, one at every step and the rest at random.
-TRIALS = int(os.environ.get("AGENTRUNS_TRIALS", "4"))
 WORDS = ("open", *STEPS)
 DELETING = "tests.faults.deleting"
 #: So many pictures that a kill meets their removal in the middle.
@@ -32,24 +25,6 @@ PICTURES = 60
 def deleting(settings: Settings) -> Iterator[Deleting]:
     with Deleting(settings) as deleting:
         yield deleting
-
-
-def killed_at(trial: int, words: Sequence[str], module: str, *arguments: str) -> None:
-    """Kill a process at a step: each in turn, then at random, and at any moment of it."""
-    chance = random.Random(trial)
-    step = words[trial] if trial < len(words) and len(words) <= TRIALS else chance.choice(words)
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    while process.stdout.readline().strip() not in {step, ""}:
-        pass
-    time.sleep(chance.choice([0, 0.003, 0.01, 0.03, 0.1]) * chance.random())
-    process.kill()
-    process.communicate()
 
 
 def ended(deleting: Deleting) -> None:

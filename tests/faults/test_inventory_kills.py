@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from agentruns.models import Bucket, StoredFile, object_path
-from tests.integration.quality_system import raw_minio
+from tests.raw_stores import raw_minio
 
 ROOT = Path(__file__).parents[2]
 TRIALS = int(os.environ.get("AGENTRUNS_TRIALS", "4"))

@@ -1,12 +1,7 @@
 """A repair that is killed at any step goes on later, and ends as one that never was."""
 
-import os
-import random
-import subprocess
-import sys
 import time
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +14,12 @@ from storage.minio.clients import client
 from storage.settings import Settings
 from storage.stores import Stores
 from tests.faults.repairing import WORDS, repair
+from tests.faults.words import TRIALS, killed_at
 from tests.kept import PNG, picture
 
-ROOT = Path(__file__).parents[2]
-#: Kills, one at every step and the rest at random.
-TRIALS = int(os.environ.get("AGENTRUNS_TRIALS", "4"))
+REPAIRING = "tests.faults.repairing"
+#: A repair takes longer over a step than others do.
+DELAYS = (0, 0.003, 0.01, 0.03, 0.1, 0.3)
 KINDS = ("good", "lost", "orphan", "damaged", "swapped", "size", "type", "back")
 #: So many of each kind that a kill meets each turn in the middle.
 EACH = 6
@@ -107,24 +103,6 @@ class Damaged:
         return log.page(1000, agent_id=self.agent_id, what="data repaired")
 
 
-def killed(trial: int, agent_id: str) -> None:
-    """Kill a repair at a step: each in turn, then at random, and at any moment of it."""
-    chance = random.Random(trial)
-    step = WORDS[trial] if trial < len(WORDS) <= TRIALS else chance.choice(WORDS)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.repairing", agent_id],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    while process.stdout.readline().strip() not in {step, ""}:
-        pass
-    time.sleep(chance.choice([0, 0.003, 0.01, 0.03, 0.1, 0.3]) * chance.random())
-    process.kill()
-    process.communicate()
-
-
 def ended(stores: Stores, agent_id: str) -> None:
     """Go on; the server may not have heard of the kill yet."""
     for _ in range(50):
@@ -147,7 +125,7 @@ def test_a_repair_that_was_killed_ends_as_an_undisturbed_one(
     assert len(wanted["rows"]) == len(KINDS) * EACH
     for trial in range(TRIALS):
         one = Damaged(stores, f"{agent_id}-{trial}")
-        killed(trial, one.agent_id)
+        killed_at(trial, WORDS, REPAIRING, one.agent_id, delays=DELAYS)
         ended(stores, one.agent_id)
         assert one.state() == wanted, f"trial {trial}"
         ended(stores, one.agent_id)

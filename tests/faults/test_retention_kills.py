@@ -9,7 +9,8 @@ from storage.retention import Holds, Policies, Policy, Retaining
 from storage.settings import Settings
 from storage.stores import Stores
 from tests.aged import aged
-from tests.faults.test_deletion_kills import TRIALS, ended, killed_at
+from tests.faults.test_deletion_kills import ended
+from tests.faults.words import TRIALS, killed_at
 from tests.kept import NOTHING, kept
 
 WORDS = ("judge", "open", *STEPS)

@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 from minio import Minio
 from minio.commonconfig import CopySource
 from pymongo import MongoClient
@@ -19,13 +21,14 @@ from agentruns import Recorder
 from agentruns.models import new_id
 from agentruns.scoring import SCORERS
 from agentruns.spool import Spool
+from apps.stack import Stack
 from storage.delivery import Delivery
 from storage.evaluation import EvaluationStore
 from storage.evidence import START, PassOrder
 from storage.migration import MigrationStore
 from storage.migration import models as migration
 from storage.migration.copying import Copying
-from storage.settings import Settings
+from storage.settings import settings_from
 from storage.stores import Stores
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs"
@@ -170,20 +173,27 @@ class Damage:
         self.minio.remove_object("screenshots", path)
 
 
-def raw_minio(settings: Settings) -> Minio:
-    """The SDK's client."""
-    return Minio(
-        settings.required("minio_endpoint"),
-        access_key=settings.required("minio_access_key"),
-        secret_key=settings.required("minio_secret_key"),
-        secure=False,
-        region=settings.minio_region,
-    )
+@contextmanager
+def own_stack(folder: Path) -> Iterator[Stack]:
+    """Servers of a file's own: what other tests left in the object store would be found there."""
+    stack = Stack(folder / "home")
+    try:
+        stack.up(prefect=False)
+        yield stack
+    finally:
+        stack.reset()
 
 
-def raw_mongo(settings: Settings) -> MongoClient[dict[str, Any]]:
-    """The driver's client."""
-    return MongoClient(settings.required("mongodb_url"), uuidRepresentation="standard")
+@contextmanager
+def filled_stores(stack: Stack, material: Path) -> Iterator[Stores]:
+    """A system of real runs, which this process takes for its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stack.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("AGENTRUNS_HOME", str(stack.home))
+        with closing(Stores(settings_from(stack.environment()))) as stores:
+            fill(stores, material)
+            yield stores
 
 
 def _missing(damage: Damage) -> str:

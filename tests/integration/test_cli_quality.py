@@ -21,8 +21,8 @@ from quality.check_files import checks_in
 from quality.checking import run_checks
 from storage.quality import QualityStore
 from storage.stores import Stores
-from tests.integration.quality_system import raw_minio
 from tests.integration.test_cli import Run, own_spool, prefect, run
+from tests.raw_stores import raw_minio
 
 __all__ = ["own_spool", "prefect", "run"]  # fixtures of other files
 

@@ -25,7 +25,7 @@ from storage.minio import MinIOAdapter
 from storage.pace import Pace
 from storage.settings import Settings
 from storage.stores import Stores
-from tests.integration.quality_system import raw_minio
+from tests.raw_stores import raw_minio
 
 ROOT = Path(__file__).parents[2]
 COUNT = 40

@@ -17,7 +17,7 @@ from storage.minio.removing import ObjectRemover
 from storage.minio.source import SourceBucket
 from storage.settings import Settings
 from storage.stores import Stores
-from tests.integration.quality_system import raw_minio
+from tests.raw_stores import raw_minio
 
 COUNT = 100_000 if int(os.environ.get("AGENTRUNS_TRIALS", "0")) >= 100 else 1_001
 TASK = "01980c8e-9a51-7cc4-8d3a-3f5f2f1f6a11"

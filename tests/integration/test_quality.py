@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -25,43 +24,31 @@ from storage.inventory import InventoryStore, Listing, Snapshot
 from storage.inventory.documents import DocumentListing
 from storage.mongo.removing import DocumentRemover
 from storage.mongo.told_tasks import FIRST_OF_TASKS, ToldTasks
-from storage.settings import settings_from
 from storage.stores import Stores
 from tests.integration.quality_system import (
     IMPORTER,
     MUTATIONS,
     RECORDER,
     Damage,
-    fill,
-    raw_minio,
-    raw_mongo,
+    filled_stores,
+    own_stack,
     record,
 )
+from tests.raw_stores import raw_minio, raw_mongo
 
 NO_GRACE, HOUR = timedelta(), timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
 def stack(clean_environment: None, short_folders: Path) -> Iterator[Stack]:
-    """Servers of this file's own: what other tests left in the object store would be a finding."""
-    stack = Stack(short_folders / "home")
-    try:
-        stack.up(prefect=False)
+    with own_stack(short_folders) as stack:
         yield stack
-    finally:
-        stack.reset()
 
 
 @pytest.fixture(scope="module")
 def whole(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """A system of real runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in stack.environment().items():
-            patch.setenv(name, value)
-        patch.setenv("AGENTRUNS_HOME", str(stack.home))
-        with closing(Stores(settings_from(stack.environment()))) as stores:
-            fill(stores, tmp_path_factory.mktemp("material"))
-            yield stores
+    with filled_stores(stack, tmp_path_factory.mktemp("material")) as stores:
+        yield stores
 
 
 def checked(stores: Stores, folder: Path | None = None, grace: timedelta = NO_GRACE):

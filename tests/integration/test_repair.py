@@ -1,7 +1,6 @@
 """Repair mends what can be mended, explains the rest, and changes nothing that was good."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ from storage.minio.buckets import QUARANTINE
 from storage.minio.clients import client
 from storage.mongo.told_tasks import ToldTasks
 from storage.repair import Repairing
-from storage.settings import settings_from
 from storage.stores import Stores
-from tests.integration.quality_system import MUTATIONS, Damage, fill, raw_minio, raw_mongo
+from tests.integration.quality_system import MUTATIONS, Damage, filled_stores, own_stack
+from tests.raw_stores import raw_minio, raw_mongo
 
 FILES = "binary_file_metadata"
 TABLES = ("tasks", "task_progress", "evaluations", FILES)
@@ -36,25 +35,14 @@ CLOCKS = {"evidence_at", "updated_at", "stored_at"}
 
 @pytest.fixture(scope="module")
 def stack(clean_environment: None, short_folders: Path) -> Iterator[Stack]:
-    """Servers of this file's own: what other tests left in the object store would be repaired."""
-    stack = Stack(short_folders / "home")
-    try:
-        stack.up(prefect=False)
+    with own_stack(short_folders) as stack:
         yield stack
-    finally:
-        stack.reset()
 
 
 @pytest.fixture(scope="module")
 def stores(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """A system of real runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in stack.environment().items():
-            patch.setenv(name, value)
-        patch.setenv("AGENTRUNS_HOME", str(stack.home))
-        with closing(Stores(settings_from(stack.environment()))) as stores:
-            fill(stores, tmp_path_factory.mktemp("material"))
-            yield stores
+    with filled_stores(stack, tmp_path_factory.mktemp("material")) as stores:
+        yield stores
 
 
 def repaired(stores: Stores, *, apply: bool = True, spool: Path | None = None):

@@ -22,8 +22,9 @@ from storage.minio import buckets
 from storage.repair import PlannedAction, Repair, Repairing, RepairStore
 from storage.settings import Settings
 from storage.stores import Stores
-from tests.integration.quality_system import PICTURES, RUNS, raw_minio
+from tests.integration.quality_system import PICTURES, RUNS
 from tests.kept import NOTHING, PNG, kept, picture
+from tests.raw_stores import raw_minio
 
 
 class Repaired:
